@@ -1,0 +1,1 @@
+"""One file or package per chat platform; none knows another."""

@@ -1,0 +1,95 @@
+"""See a market's candles with a bot's lines on them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from commands.cards import bot_headline, exit_fields
+from commands.context import Context
+from commands.format import percent, price
+from commands.guidance import favourites
+from commands.matching import find_bot, find_market
+from commands.pictures import grid_picture
+from commands.plan import Answer
+from commands.registry import Param, command
+from commands.reply import Button, Card, Chart, Failure, Field, GridPicture
+from config.language import _
+from data.market import Market
+from data.values import HUNDRED, ONE
+from engine.views import BotView
+
+BARS = 120
+FILLS = 200
+
+
+class Timeframe(StrEnum):
+    """Length of one candle."""
+
+    MINUTE = "1m"
+    FIVE_MINUTES = "5m"
+    QUARTER = "15m"
+    HOUR = "1h"
+    FOUR_HOURS = "4h"
+    DAY = "1d"
+
+
+@command()
+async def chart(
+    ctx: Context,
+    symbol: Annotated[str, Param("market, or number of a bot", complete="symbol")] = "",
+    timeframe: Annotated[Timeframe, Param("length of one candle")] = Timeframe.HOUR,
+) -> Answer:
+    """See a market's candles, with the lines, fills and exits of your bot on it
+
+    Examples: /chart BTC/USDT · /chart BTC/USDT 15m · /chart 1
+    """
+    active = [each for each in ctx.desk.bots() if each.status.active]
+    if not symbol.strip():
+        if len({each.spec.symbol for each in active}) != 1:
+            return await _ask(ctx, active)
+        symbol = str(active[0].id)
+    bot = find_bot(ctx.desk, symbol)
+    market = await find_market(ctx.desk, symbol if bot is None else bot.spec.symbol, "chart")
+    if isinstance(market, Failure):
+        return market
+    if bot is None:
+        bot = next((each for each in active if each.spec.symbol == market.symbol), None)
+    ticker = await ctx.desk.ticker(market.symbol)
+    candles = await ctx.desk.candles(market.symbol, timeframe, BARS)
+    fills = [] if bot is None else ctx.desk.fills(bot.id, FILLS)
+    mode = ctx.desk.engine().mode
+    picture = grid_picture(market.symbol, timeframe, candles, ticker.last, bot, fills, mode)
+    return Chart(caption=_caption(market, picture, bot), picture=picture)
+
+
+def _caption(market: Market, picture: GridPicture, bot: BotView | None) -> Card:
+    tick, quote, candles = market.filters.price_tick, market.quote, picture.candles
+    fields = [] if picture.last is None else [Field(_("Price"), f"{price(picture.last, tick)} {quote}")]
+    if candles:
+        low, high = min(each.low for each in candles), max(each.high for each in candles)
+        move = (candles[-1].close / candles[0].open - ONE) * HUNDRED
+        fields.append(Field(_("Low – high"), f"{price(low, tick)} – {price(high, tick)}"))
+        fields.append(Field(_("Change"), percent(move, signed=True)))
+    if bot is not None:
+        span = f"{price(bot.spec.lower, tick)} – {price(bot.spec.upper, tick)}"
+        fields.append(Field(_("Grid"), span))
+        fields += exit_fields(bot)[:2]
+    note = "" if candles else _("There are no candles yet.")
+    title = picture.title if bot is None else f"{bot_headline(bot)}, {picture.timeframe}"
+    return Card(title=title, fields=tuple(fields), mode=picture.mode, note=note, buttons=_buttons(market, bot))
+
+
+def _buttons(market: Market, bot: BotView | None) -> tuple[Button, ...]:
+    what = market.symbol if bot is None else str(bot.id)
+    frames = tuple(Button(each, f"/chart {what} {each}") for each in ("5m", "15m", "1h", "4h", "1d"))
+    if bot is None:
+        return (*frames, Button(_("Start a grid"), f"/grid {market.symbol}"))
+    return (*frames, Button(_("Bot {number}").format(number=bot.id), f"/bots {bot.id}"))
+
+
+async def _ask(ctx: Context, active: list[BotView]) -> Card:
+    bots = tuple(Button(f"{each.id} {each.spec.symbol}", f"/chart {each.id}") for each in active[:8])
+    liked = () if bots else tuple(favourites(ctx, await ctx.desk.markets())[:6])
+    markets = tuple(Button(each.symbol, f"/chart {each.symbol}") for each in liked)
+    return Card(title=_("Chart of what?"), fields=(), note=_("Or type /chart and a market."), buttons=(*bots, *markets))

@@ -1,0 +1,121 @@
+"""Start a grid, by questions or in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+from annotated_types import Ge, Gt, Le
+
+from commands.cards import plan_card, receipt
+from commands.context import Context
+from commands.format import amount, price
+from commands.guidance import ask_investment, ask_levels, ask_market, ask_range, problem_replies
+from commands.matching import find_market
+from commands.plan import Answer, Planned
+from commands.registry import Param, Role, Tier, command
+from commands.reply import Button, Card, Failure, Field, Reply
+from config.language import _
+from data.events import StartBot
+from data.grids import GridSpec, OutOfRange, Spacing, Trigger
+from data.market import Market
+from data.values import ONE, plain
+from engine.grid.plan import GridPlan
+from engine.outcome import Outcome
+
+
+@command(role=Role.TRADER, tier=Tier.MONEY, group="Act")
+async def grid(
+    ctx: Context,
+    symbol: Annotated[str | None, Param("market, such as BTC/USDT", complete="symbol")] = None,
+    lower: Annotated[Decimal | None, Param("lowest price of the range"), Gt(0)] = None,
+    upper: Annotated[Decimal | None, Param("highest price of the range"), Gt(0)] = None,
+    levels: Annotated[int | None, Param("number of price lines"), Ge(2), Le(1000)] = None,
+    investment: Annotated[Decimal | None, Param("how much to invest, in the quote currency"), Gt(0)] = None,
+    spacing: Annotated[Spacing, Param("equal percentages or equal steps between lines")] = Spacing.GEOMETRIC,
+    tp: Annotated[Trigger | None, Param("take profit: a price, or a percentage of the investment such as 5%")] = None,
+    sl: Annotated[Trigger | None, Param("stop loss: a price, or a percentage of the investment such as 5%")] = None,
+    out_of_range: Annotated[OutOfRange, Param("what to do when price leaves the range")] = OutOfRange.HOLD,
+) -> Answer:
+    """Start a grid: buys below, sells above, again and again
+
+    Without anything it asks one question at a time. You see the whole plan, with its worst case, before it starts.
+    Examples: /grid · /grid BTC/USDT · /grid BTC/USDT 58000 64000 20 1000
+    With exits: /grid BTC/USDT 58000 64000 20 1000 tp=5% sl=55000 out_of_range=stop_sell
+    """
+    if symbol is None:
+        return await ask_market(ctx)
+    market = await find_market(ctx.desk, symbol, "grid")
+    if isinstance(market, Failure):
+        return market
+    if lower is None:
+        return await ask_range(ctx, market)
+    if upper is None or upper <= lower:
+        return _bad_upper(market, lower, upper)
+    spec = GridSpec(
+        symbol=market.symbol,
+        mode=ctx.desk.engine().mode,
+        lower=lower,
+        upper=upper,
+        levels=levels or 2,
+        spacing=spacing,
+        investment=investment or ONE,
+        take_profit=tp,
+        stop_loss=sl,
+        out_of_range=out_of_range,
+    )
+    if levels is None:
+        return ask_levels(spec, market)
+    if investment is None:
+        return await ask_investment(ctx, spec, market)
+    plan = await ctx.desk.plan(spec)
+    return problem_replies(plan) if plan.problems else _planned(plan)
+
+
+def _bad_upper(market: Market, lower: Decimal, upper: Decimal | None) -> Failure:
+    return Failure(
+        problem=_("The range needs a highest price."),
+        field="upper",
+        value="" if upper is None else plain(upper),
+        accepted=_("a price above {lower}").format(lower=plain(lower)),
+        buttons=(Button(_("Propose ranges"), f"/grid {market.symbol}"),),
+    )
+
+
+def _planned(plan: GridPlan) -> Planned:
+    prices = " ".join(plain(each) for each in plan.lines)
+    return Planned(
+        card=plan_card(plan),
+        controls=lambda plan_id, by, at: (StartBot(at=at, by=by, plan=plan_id, spec=plan.spec, market=plan.market),),
+        receipt=lambda outcomes: _receipt(plan, outcomes),
+        quote={plan.spec.symbol: plan.ticker.last},
+        state=f"{plan.spec.mode} {prices} {plan.quantity} {plan.initial_buy}",
+        confirm_label=_("Start"),
+    )
+
+
+def _receipt(plan: GridPlan, outcomes: Sequence[Outcome]) -> Reply:
+    spec, market = plan.spec, plan.market
+    number = outcomes[0].bot if outcomes else 0
+    tick = market.filters.price_tick
+    card = Card(
+        title=_("Bot {number} {symbol} started with {amount}").format(
+            number=number, symbol=spec.symbol, amount=amount(spec.investment, market.quote)
+        ),
+        fields=(
+            Field(_("Range"), f"{price(spec.lower, tick)} – {price(spec.upper, tick)} {market.quote}"),
+            Field(_("Lines"), str(len(plan.lines))),
+        ),
+        mode=spec.mode,
+        note=_("Every fill will be reported."),
+        buttons=(
+            Button(_("Show it"), f"/bots {number}"),
+            Button(_("Chart"), f"/chart {number}"),
+            Button(_("Set a stop loss"), f"/sl {number}"),
+        ),
+    )
+    return receipt(
+        outcomes, card if spec.stop_loss is None else msgspec.structs.replace(card, buttons=card.buttons[:2])
+    )

@@ -1,0 +1,361 @@
+"""What is pushed unasked: which outcome concerns people, how urgently, and in which few words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import assert_never
+
+import msgspec
+
+from commands import format as shown
+from commands import words
+from commands.reply import Button, Card, Field
+from config.language import _, ngettext
+from data.decisions import Decision, Rule
+from data.events import (
+    AdvicePosted,
+    EngineStarted,
+    OrderAbsent,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderRejected,
+    OrderUnknown,
+    PauseBot,
+    Reconciled,
+    RejectReason,
+    ResumeBot,
+    SetOutOfRange,
+    SetStopLoss,
+    SetTakeProfit,
+    SetTradingState,
+    StartBot,
+    StopBot,
+    TickerMoved,
+)
+from data.orders import Fill, Refused, parse_client_id
+from data.values import Millis, Mode, Side
+from engine.desk import Desk
+from engine.outcome import Outcome
+from engine.views import BotView
+
+
+class Lane(IntEnum):
+    """How urgent a message is; lower goes first."""
+
+    CRITICAL = 0
+    REPLY = 1
+    TRADE = 2
+    DIGEST = 3
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """One message nobody asked for."""
+
+    key: str
+    """Of several waiting notices with one key the newest is enough, or they may be sent as one."""
+    lane: Lane
+    at: Millis
+    bot: int
+    """0 when it concerns the whole engine."""
+    mode: Mode | None
+    card: Card
+    silent: bool = False
+    """Delivered without sound."""
+
+
+def notices(outcome: Outcome, desk: Desk) -> tuple[Notice, ...]:
+    """Return what people should hear of a step; most steps are nobody's concern."""
+    found = [_of_event(outcome, desk), *(_of_decision(each, desk) for each in outcome.decisions)]
+    found += [_of_refused(outcome.event.at, each, desk) for each in outcome.refused]
+    kept: dict[str, Notice] = {}
+    for each in found:
+        if each is not None:
+            kept.setdefault(each.key, each)
+    return tuple(kept.values())
+
+
+def restart_report(
+    desk: Desk, at: Millis, reconciled: Sequence[Reconciled] = (), stopped_at: Millis | None = None
+) -> Notice:
+    """Say what was found after a start; ``stopped_at`` is the last sign of life before it, if known."""
+    engine = desk.engine()
+    active = [each for each in desk.bots() if each.status.active]
+    fields = [
+        Field(_("Bots"), ngettext("{n} active", "{n} active", len(active)).format(n=len(active))),
+        Field(_("Trading"), words.trading_state(engine.trading_state)),
+        Field(_("Fills found"), str(sum(each.recovered_fills for each in reconciled))),
+        Field(_("Orders clarified"), str(sum(each.resolved_orders for each in reconciled))),
+    ]
+    if stopped_at is not None:
+        fields.insert(0, Field(_("Away for"), shown.duration(at - stopped_at)))
+    gaps = [each.symbol for each in reconciled if each.gap]
+    agree = _("books and exchange agree")
+    title = _("Batuta is back: {what}").format(
+        what=_("books disagree on {symbols}").format(symbols=", ".join(gaps)) if gaps else agree
+    )
+    lane = Lane.CRITICAL if gaps else Lane.REPLY
+    return _notice("restart", lane, at, _card(title, *fields, buttons=_open("/bots", _("Bots"))), mode=engine.mode)
+
+
+def error_notice(what: str, error_id: str, at: Millis) -> Notice:
+    """Say that something broke which nobody was waiting for; details stay in the log under ``error_id``."""
+    card = _card(_("Error: {what}").format(what=what), Field(_("In the log as"), error_id))
+    return _notice(f"error:{what}", Lane.CRITICAL, at, card)
+
+
+def person_joined(name: str, identity: str, role: str, at: Millis) -> Notice:
+    """Say that somebody was let in."""
+    card = _card(
+        _("{name} may now talk to me as {role}").format(name=name, role=role), Field(_("Identity"), identity),
+        buttons=_open("/people", _("People")),
+    )  # fmt: skip
+    return _notice(f"joined:{identity}", Lane.CRITICAL, at, card)
+
+
+def pairing_locked(name: str, identity: str, at: Millis) -> Notice:
+    """Say that somebody guessed at pairing codes."""
+    card = _card(
+        _("Too many wrong pairing codes from {name}").format(name=name), Field(_("Identity"), identity),
+        note=_("They are locked out for a while. Nobody was let in."),
+    )  # fmt: skip
+    return _notice(f"guessed:{identity}", Lane.CRITICAL, at, card)
+
+
+def _of_event(outcome: Outcome, desk: Desk) -> Notice | None:
+    event = outcome.event
+    match event:
+        case OrderFilled():
+            return _filled(event.fill, outcome.bot, desk)
+        case OrderRejected():
+            return _rejected(event, outcome.bot, desk)
+        case Reconciled():
+            return _reconciled(event)
+        case (
+            TickerMoved() | OrderAccepted() | OrderUnknown() | OrderAbsent() | OrderCancelled()
+            | AdvicePosted() | EngineStarted()
+        ):  # fmt: skip
+            return None
+        case (
+            StartBot() | StopBot() | PauseBot() | ResumeBot() | SetTakeProfit() | SetStopLoss()
+            | SetOutOfRange() | SetTradingState()
+        ):  # fmt: skip
+            # What came of a control is told by its decisions; what did not, by the reply to whoever asked.
+            return None
+        case _:
+            assert_never(event)
+
+
+def _of_decision(decision: Decision, desk: Desk) -> Notice | None:
+    rule = decision.rule
+    match rule:
+        case Rule.OPEN_GRID | Rule.PAUSE_BOT | Rule.RESUME_BOT | Rule.STOP_BOT:
+            return _life(decision, desk)
+        case Rule.BOT_STOPPED:
+            return _stopped(decision, desk)
+        case Rule.TAKE_PROFIT | Rule.STOP_LOSS:
+            return _exit_hit(decision, desk)
+        case Rule.ABOVE_RANGE | Rule.BELOW_RANGE | Rule.BACK_IN_RANGE:
+            return _range(decision, desk)
+        case Rule.CHANGE_EXIT:
+            return _exits_changed(decision, desk)
+        case Rule.CHANGE_TRADING_STATE:
+            return _trading_state(decision, desk)
+        case Rule.BOOKS_DISAGREE:
+            return _books_disagree(decision, desk)
+        case (
+            Rule.PAIR_SLOT | Rule.REPLACE_ORDER | Rule.PRICE_CROSSED | Rule.ORDER_REJECTED
+            | Rule.CLOSE_INVENTORY | Rule.RETRY_SAME_ID
+        ):  # fmt: skip
+            return None
+        case _:
+            assert_never(rule)
+
+
+def _filled(fill: Fill, bot: int, desk: Desk) -> Notice:
+    view = desk.bot(bot)
+    key = parse_client_id(fill.client_id)
+    base, _slash, quote = fill.symbol.partition("/")
+    whole = key is not None and key.slot < 0
+    if fill.side is Side.BUY:
+        did = _("Initial buy of {quantity} at {price}") if whole else _("Bought {quantity} at {price}")
+    else:
+        did = _("Closing sale of {quantity} at {price}") if whole else _("Sold {quantity} at {price}")
+    tick = view.market.filters.price_tick if view else fill.price
+    title = did.format(quantity=shown.quantity(fill.quantity, base), price=shown.price(fill.price, tick))
+    fields = [
+        Field(_("Value"), shown.amount(fill.notional, quote)),
+        Field(_("Fee"), shown.amount(fill.fee_quote, quote)),
+        *_result(view),
+    ]
+    return _notice(f"fill:{bot}", Lane.TRADE, fill.at, _bot_card(title, view, *fields), view, bot=bot, silent=True)
+
+
+def _rejected(event: OrderRejected, bot: int, desk: Desk) -> Notice | None:
+    # A post-only order that would have matched is the ordinary course of a moving price; it is retried by itself.
+    if event.reason is RejectReason.WOULD_TAKE:
+        return None
+    view = desk.bot(bot)
+    title = _("Order rejected: {why}").format(why=words.rejection(event.reason))
+    card = _bot_card(title, view, Field(_("Order"), event.client_id))
+    return _notice(f"rejected:{bot}:{event.reason}", Lane.CRITICAL, event.at, card, view, bot=bot)
+
+
+def _reconciled(event: Reconciled) -> Notice | None:
+    # A gap is told by its decision, which names the bots it pauses.
+    if not event.foreign_orders:
+        return None
+    count = len(event.foreign_orders)
+    title = ngettext(
+        "{symbol}: {n} order that is not mine", "{symbol}: {n} orders that are not mine", count
+    ).format(symbol=event.symbol, n=count)
+    card = _card(title, note=_("They were left alone, and the balance they lock is not mine to use."))
+    return _notice(f"foreign:{event.symbol}", Lane.DIGEST, event.at, card, silent=True)
+
+
+def _of_refused(at: Millis, refused: Refused, desk: Desk) -> Notice:
+    draft = refused.draft
+    view = desk.bot(draft.bot)
+    title = _("Order refused: {why}").format(why=words.refusal(refused.code))
+    fields = [Field(name, value) for name, value in refused.facts.items()]
+    card = _bot_card(title, view, *fields, mode=draft.mode)
+    return _notice(
+        f"refused:{draft.bot}:{refused.code}", Lane.TRADE, at, card, view, bot=draft.bot, mode=draft.mode
+    )  # fmt: skip
+
+
+def _life(decision: Decision, desk: Desk) -> Notice:
+    view = desk.bot(decision.bot)
+    title = {
+        Rule.OPEN_GRID: _("Bot {bot} started"),
+        Rule.PAUSE_BOT: _("Bot {bot} paused"),
+        Rule.RESUME_BOT: _("Bot {bot} trades again"),
+        Rule.STOP_BOT: _("Bot {bot} is stopping"),
+    }[decision.rule].format(bot=_named(decision.bot, view))
+    fields = _plan_fields(view) if decision.rule is Rule.OPEN_GRID else _result(view)
+    return _about(decision, view, Lane.TRADE, title, *fields)
+
+
+def _stopped(decision: Decision, desk: Desk) -> Notice:
+    view = desk.bot(decision.bot)
+    why = words.stop_reason(view.stop_reason) if view and view.stop_reason else _("done")
+    title = _("Bot {bot} stopped: {why}").format(bot=_named(decision.bot, view), why=why)
+    return _about(decision, view, Lane.CRITICAL, title, *_result(view))
+
+
+def _exit_hit(decision: Decision, desk: Desk) -> Notice:
+    view = desk.bot(decision.bot)
+    hit = _("Take profit hit") if decision.rule is Rule.TAKE_PROFIT else _("Stop loss hit")
+    title = _("{hit} on bot {bot}").format(hit=hit, bot=_named(decision.bot, view))
+    return _about(decision, view, Lane.CRITICAL, title, *_result(view))
+
+
+def _range(decision: Decision, desk: Desk) -> Notice:
+    view = desk.bot(decision.bot)
+    title = {
+        Rule.ABOVE_RANGE: _("Price is above the range of bot {bot}"),
+        Rule.BELOW_RANGE: _("Price is below the range of bot {bot}"),
+        Rule.BACK_IN_RANGE: _("Price is back in the range of bot {bot}"),
+    }[decision.rule].format(bot=_named(decision.bot, view))
+    fields = [*_price_fields(view), *_result(view)]
+    if view is not None and decision.rule is not Rule.BACK_IN_RANGE:
+        fields.append(Field(_("The bot"), words.out_of_range(view.spec.out_of_range)))
+    return _about(decision, view, Lane.TRADE, title, *fields, key="range")
+
+
+def _exits_changed(decision: Decision, desk: Desk) -> Notice:
+    view = desk.bot(decision.bot)
+    title = _("Exits of bot {bot} changed").format(bot=_named(decision.bot, view))
+    spec = view.spec if view else None
+    fields = (
+        Field(_("Take profit"), str(spec.take_profit or _("none")) if spec else "–"),
+        Field(_("Stop loss"), str(spec.stop_loss or _("none")) if spec else "–"),
+        Field(_("Outside the range"), words.out_of_range(spec.out_of_range) if spec else "–"),
+    )
+    return _about(decision, view, Lane.DIGEST, title, *fields, silent=True)
+
+
+def _trading_state(decision: Decision, desk: Desk) -> Notice:
+    engine = desk.engine()
+    state = words.trading_state(engine.trading_state)
+    title = state[:1].upper() + state[1:]
+    fields = [Field(_("Why"), engine.trading_state_reason)] if engine.trading_state_reason else []
+    card = _card(title, *fields, mode=engine.mode, buttons=_why(decision))
+    return _notice("trading_state", Lane.CRITICAL, decision.at, card, mode=engine.mode)
+
+
+def _books_disagree(decision: Decision, desk: Desk) -> Notice:
+    view = desk.bot(decision.bot)
+    title = _("Books disagree: bot {bot} is paused").format(bot=_named(decision.bot, view))
+    fields = [Field(each.name, each.value) for each in decision.inputs]
+    return _about(decision, view, Lane.CRITICAL, title, *fields)
+
+
+def _about(
+    decision: Decision, view: BotView | None, lane: Lane, title: str, *fields: Field,
+    key: str = "", silent: bool = False,
+) -> Notice:  # fmt: skip
+    card = _bot_card(title, view, *fields, buttons=_why(decision))
+    return _notice(
+        f"{key or decision.rule}:{decision.bot}", lane, decision.at, card, view, bot=decision.bot, silent=silent
+    )
+
+
+def _notice(
+    key: str, lane: Lane, at: Millis, card: Card, view: BotView | None = None, *,
+    bot: int = 0, mode: Mode | None = None, silent: bool = False,
+) -> Notice:  # fmt: skip
+    badge = view.spec.mode if view else mode
+    return Notice(key=key, lane=lane, at=at, bot=bot, mode=badge, card=card, silent=silent)
+
+
+def _bot_card(
+    title: str, view: BotView | None, *fields: Field, buttons: tuple[Button, ...] = (), mode: Mode | None = None
+) -> Card:
+    named = (Field(_("Bot"), _named(view.id, view)),) if view else ()
+    return _card(title, *named, *fields, buttons=buttons, mode=view.spec.mode if view else mode)
+
+
+def _card(
+    title: str, *fields: Field, note: str = "", buttons: tuple[Button, ...] = (), mode: Mode | None = None
+) -> Card:
+    return Card(title=title, fields=fields, note=note, buttons=buttons, mode=mode)
+
+
+def _named(bot: int, view: BotView | None) -> str:
+    return f"#{bot} {view.spec.symbol}" if view else f"#{bot}"
+
+
+def _result(view: BotView | None) -> list[Field]:
+    if view is None or view.profit is None:
+        return []
+    profit = view.profit
+    return [
+        Field(_("Result"), shown.profit(profit.change, profit.invested, view.market.quote)),
+        Field(_("Grid profit"), shown.amount(profit.grid_profit, view.market.quote, signed=True)),
+    ]
+
+
+def _price_fields(view: BotView | None) -> list[Field]:
+    if view is None or view.ticker is None:
+        return []
+    tick = view.market.filters.price_tick
+    low, high = shown.price(view.spec.lower, tick), shown.price(view.spec.upper, tick)
+    return [Field(_("Price"), shown.price(view.ticker.last, tick)), Field(_("Range"), f"{low} – {high}")]
+
+
+def _plan_fields(view: BotView | None) -> list[Field]:
+    if view is None:
+        return []
+    lines = str(view.spec.levels)
+    money = shown.amount(view.spec.investment, view.market.quote)
+    return [*_price_fields(view), Field(_("Lines"), lines), Field(_("Investment"), money)]
+
+
+def _why(decision: Decision) -> tuple[Button, ...]:
+    return _open(f"/why {decision.id}", _("Why?"))
+
+
+def _open(line: str, label: str) -> tuple[Button, ...]:
+    return (Button(label, line),)

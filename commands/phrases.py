@@ -1,0 +1,66 @@
+"""Rules, order states, sides and modes as a person reads them in an explanation."""
+
+from __future__ import annotations
+
+from config.language import _
+from data.decisions import Rule
+from data.grids import Spacing
+from data.orders import OrderStatus
+from data.values import Mode, Side
+
+
+def side(value: Side) -> str:
+    """Name the direction of an order."""
+    return {Side.BUY: _("buy"), Side.SELL: _("sell")}[value]
+
+
+def spacing(value: Spacing) -> str:
+    """Say how the lines are laid."""
+    return {Spacing.ARITHMETIC: _("equal steps"), Spacing.GEOMETRIC: _("equal percentages")}[value]
+
+
+def order_status(value: OrderStatus) -> str:
+    """Say where an order is in its life."""
+    return {
+        OrderStatus.INTENDED: _("being sent"),
+        OrderStatus.UNKNOWN: _("unanswered"),
+        OrderStatus.OPEN: _("open"),
+        OrderStatus.CANCELLING: _("being cancelled"),
+        OrderStatus.FILLED: _("filled"),
+        OrderStatus.CANCELLED: _("cancelled"),
+        OrderStatus.REJECTED: _("rejected"),
+    }[value]
+
+
+def mode_meaning(value: Mode) -> str:
+    """Say what a mode does with money."""
+    return {
+        Mode.SHADOW: _("Real prices, simulated orders. No real money moves."),
+        Mode.TESTNET: _("Orders go to the exchange's test environment. No real money moves."),
+        Mode.PRODUCTION: _("Orders go to the exchange. Real money moves."),
+    }[value]
+
+
+def rule(value: Rule) -> str:
+    """Say which rule fired and what it does."""
+    return {
+        Rule.OPEN_GRID: _("Open the grid: buy the first inventory and rest one order per slot."),
+        Rule.PAIR_SLOT: _("A slot filled on one side: rest its other leg on the next line."),
+        Rule.REPLACE_ORDER: _("An order vanished or was rejected: place what is missing."),
+        Rule.PRICE_CROSSED: _("Price had crossed the line: wait for the next tick, then retry."),
+        Rule.ORDER_REJECTED: _("The exchange rejected an order, and a retry would not help: leave the slot."),
+        Rule.ABOVE_RANGE: _("Price rose above the range: do what the bot was told for that."),
+        Rule.BELOW_RANGE: _("Price fell below the range: do what the bot was told for that."),
+        Rule.BACK_IN_RANGE: _("Price is back in the range: carry on."),
+        Rule.TAKE_PROFIT: _("Take profit reached: stop and sell."),
+        Rule.STOP_LOSS: _("Stop loss reached: stop and sell."),
+        Rule.STOP_BOT: _("A person stopped the bot."),
+        Rule.CLOSE_INVENTORY: _("Sell what the stopping bot holds."),
+        Rule.BOT_STOPPED: _("Nothing is left open: the bot is stopped."),
+        Rule.PAUSE_BOT: _("A person paused the bot: take its orders off the book."),
+        Rule.RESUME_BOT: _("A person resumed the bot: place its orders again."),
+        Rule.CHANGE_EXIT: _("A person changed when the bot exits."),
+        Rule.CHANGE_TRADING_STATE: _("Change what may be traded at all."),
+        Rule.RETRY_SAME_ID: _("The exchange never saw the order: send it again under the same id."),
+        Rule.BOOKS_DISAGREE: _("Books and exchange disagree: pause and ask."),
+    }[value]

@@ -1,0 +1,67 @@
+"""Writing `locales/batuta.pot`, the list of every text a translator may translate: `python -m config.template`."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from config.paths import LOCALES
+
+PACKAGES = ("chatbot", "commands", "config", "data", "engine", "scheduler")
+TEMPLATE = LOCALES / "batuta.pot"
+_HEADER = '# Every text of Batuta, in English.\nmsgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n'
+
+Text = tuple[str, str | None]
+"""A text, and its plural where it has one."""
+
+
+def texts(code: str) -> Iterator[Text]:
+    """Yield the texts that a module marks with ``_`` or ``ngettext``."""
+    for node in ast.walk(ast.parse(code)):
+        match node:
+            case ast.Call(func=ast.Name(id="_"), args=[ast.Constant(value=str(text))]):
+                yield text, None
+            case ast.Call(
+                func=ast.Name(id="ngettext"), args=[ast.Constant(value=str(one)), ast.Constant(value=str(many)), _]
+            ):
+                yield one, many
+            case _:
+                pass
+
+
+def template(root: Path) -> str:
+    """Return the template of all packages under a directory."""
+    found: dict[Text, set[str]] = {}
+    for package in PACKAGES:
+        for file in sorted((root / package).rglob("*.py")):
+            for text in texts(file.read_text(encoding="utf-8")):
+                found.setdefault(text, set()).add(file.relative_to(root).as_posix())
+    entries = [_block(text, found[text]) for text in sorted(found, key=lambda text: text[0])]
+    return "\n".join([_HEADER, *entries])
+
+
+def main() -> int:
+    """Write the template, or with ``--check`` say whether it is current."""
+    current = template(LOCALES.parent.parent)
+    if "--check" in sys.argv[1:]:
+        return int(TEMPLATE.read_text(encoding="utf-8") != current)
+    TEMPLATE.write_text(current, encoding="utf-8")
+    return 0
+
+
+def _block(text: Text, files: set[str]) -> str:
+    one, many = text
+    lines = [f"#: {file}" for file in sorted(files)] + [f"msgid {_quoted(one)}"]
+    lines += ['msgstr ""'] if many is None else [f"msgid_plural {_quoted(many)}", 'msgstr[0] ""', 'msgstr[1] ""']
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

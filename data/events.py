@@ -1,0 +1,185 @@
+"""Everything that can enter the engine's inbox: market moves, order updates, controls, advice."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from data.advice import Advice, TradingState
+from data.grids import GridSpec, OutOfRange, Trigger
+from data.market import Market, Ticker
+from data.orders import Fill
+from data.values import Millis
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    at: Millis
+
+
+# -- market (never journaled by itself; a step that changes something stores the ticker it saw)
+
+
+class TickerMoved(_Event, frozen=True):
+    """Best prices of a market changed."""
+
+    ticker: Ticker
+
+
+# -- what the exchange said about our orders
+
+
+class RejectReason(StrEnum):
+    """Why an exchange rejected an order, in the closed set every adapter translates into."""
+
+    WOULD_TAKE = "would_take"
+    """Post-only order would have matched at once."""
+    INSUFFICIENT_BALANCE = "insufficient_balance"
+    FILTER = "filter"
+    """Price, quantity or notional is outside the market's filters."""
+    MARKET_CLOSED = "market_closed"
+    UNAUTHORISED = "unauthorised"
+    OTHER = "other"
+
+
+class OrderAccepted(_Event, frozen=True):
+    """The exchange confirmed that the order exists."""
+
+    client_id: str
+    exchange_id: str
+
+
+class OrderRejected(_Event, frozen=True):
+    """The exchange refused the order; it never existed."""
+
+    client_id: str
+    reason: RejectReason
+    message: str
+
+
+class OrderUnknown(_Event, frozen=True):
+    """The answer to a submit never came. The order may or may not exist."""
+
+    client_id: str
+
+
+class OrderAbsent(_Event, frozen=True):
+    """The exchange was asked by client id and does not know the order: it may be sent again with the same id."""
+
+    client_id: str
+
+
+class OrderCancelled(_Event, frozen=True):
+    """The order is off the book; what it filled before was reported by fills."""
+
+    client_id: str
+
+
+class OrderFilled(_Event, frozen=True):
+    """Part or all of an order was executed."""
+
+    fill: Fill
+
+
+# -- what people ask
+
+
+class StopReason(StrEnum):
+    """Why a bot stops."""
+
+    PERSON = "person"
+    TAKE_PROFIT = "take_profit"
+    STOP_LOSS = "stop_loss"
+    OUT_OF_RANGE = "out_of_range"
+    FAILED_START = "failed_start"
+
+
+class _Control(_Event, frozen=True, kw_only=True):
+    by: str
+    """Who asked, as ``platform:user id``."""
+    plan: str = ""
+    """Id of the confirmed plan; a plan is applied at most once, whatever is replayed."""
+
+
+class StartBot(_Control, frozen=True):
+    """Start a grid on a market as quoted in ``market``."""
+
+    spec: GridSpec
+    market: Market
+
+
+class StopBot(_Control, frozen=True):
+    """Stop a bot: cancel its orders, and sell what it holds or keep it."""
+
+    bot: int
+    sell: bool
+
+
+class PauseBot(_Control, frozen=True):
+    """Take a bot's orders off the book and keep its slots."""
+
+    bot: int
+
+
+class ResumeBot(_Control, frozen=True):
+    """Let a paused bot trade again."""
+
+    bot: int
+
+
+class SetTakeProfit(_Control, frozen=True):
+    """Set, change or (None) remove a bot's take profit."""
+
+    bot: int
+    trigger: Trigger | None
+
+
+class SetStopLoss(_Control, frozen=True):
+    """Set, change or (None) remove a bot's stop loss."""
+
+    bot: int
+    trigger: Trigger | None
+
+
+class SetOutOfRange(_Control, frozen=True):
+    """Change what a bot does outside its range."""
+
+    bot: int
+    policy: OutOfRange
+
+
+class SetTradingState(_Control, frozen=True):
+    """A person stops, limits or frees all trading. Freeing yields to risk: risk may limit again."""
+
+    state: TradingState
+
+
+# -- agents and the engine itself
+
+
+class AdvicePosted(_Event, frozen=True):
+    """An agent spoke."""
+
+    advice: Advice
+
+
+class EngineStarted(_Event, frozen=True):
+    """The engine came up and is about to reconcile."""
+
+    version: str
+
+
+class Reconciled(_Event, frozen=True):
+    """Books and exchange were compared for one market. A ``gap`` other than empty pauses the bots named in it."""
+
+    symbol: str
+    recovered_fills: int
+    resolved_orders: int
+    foreign_orders: tuple[str, ...]
+    gap: dict[str, str]
+    """Empty when the books agree; otherwise asset, expected and found."""
+
+
+Control = StartBot | StopBot | PauseBot | ResumeBot | SetTakeProfit | SetStopLoss | SetOutOfRange | SetTradingState
+OrderUpdate = OrderAccepted | OrderRejected | OrderUnknown | OrderAbsent | OrderCancelled | OrderFilled
+Event = TickerMoved | OrderUpdate | Control | AdvicePosted | EngineStarted | Reconciled

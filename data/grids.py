@@ -1,0 +1,68 @@
+"""What a person asks of a grid: its range, spacing, money, exits."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from data.values import HUNDRED, Mode, plain
+
+
+class Spacing(StrEnum):
+    """How the lines are laid between lower and upper."""
+
+    ARITHMETIC = "arithmetic"
+    GEOMETRIC = "geometric"
+
+
+class OutOfRange(StrEnum):
+    """What a bot does when price leaves its range."""
+
+    HOLD = "hold"
+    """Keep everything and say so."""
+    STOP_KEEP = "stop_keep"
+    """Cancel all orders and keep the inventory."""
+    STOP_SELL = "stop_sell"
+    """Cancel all orders and sell the inventory."""
+
+
+class TriggerKind(StrEnum):
+    """What an exit level is compared with."""
+
+    PRICE = "price"
+    """The market's last price, in quote."""
+    PERCENT = "percent"
+    """The bot's total profit or loss, in percent of its investment."""
+
+
+class Trigger(msgspec.Struct, frozen=True):
+    """A take profit or stop loss on the whole bot. ``value`` is positive for both kinds; a stop loss of 5 % is 5."""
+
+    kind: TriggerKind
+    value: Decimal
+
+    def __str__(self) -> str:
+        """Return the level as a person types it."""
+        return plain(self.value) + ("%" if self.kind is TriggerKind.PERCENT else "")
+
+    def change(self, invested: Decimal) -> Decimal:
+        """Return the profit or loss in quote that a percent trigger stands for."""
+        return invested * self.value / HUNDRED
+
+
+class GridSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that defines one bot. Prices and ``investment`` in quote; ``levels`` counts price lines."""
+
+    symbol: str
+    mode: Mode = Mode.SHADOW
+    lower: Decimal
+    upper: Decimal
+    levels: int
+    """Number of price lines, at least 2; the grid has ``levels - 1`` slots."""
+    spacing: Spacing = Spacing.GEOMETRIC
+    investment: Decimal
+    take_profit: Trigger | None = None
+    stop_loss: Trigger | None = None
+    out_of_range: OutOfRange = OutOfRange.HOLD

@@ -1,0 +1,141 @@
+"""Booking what people ask of a bot: start, stop, pause, resume, exits."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+import msgspec
+
+from data.decisions import Input, Rule
+from data.events import (
+    PauseBot,
+    ResumeBot,
+    SetOutOfRange,
+    SetStopLoss,
+    SetTakeProfit,
+    StartBot,
+    StopBot,
+    StopReason,
+)
+from data.values import ZERO, plain
+from engine.change import Change, refused
+from engine.grid.accounting import open_books
+from engine.grid.levels import exit_problem, plan_grid
+from engine.grid.slots import Slot
+from engine.state import Bot, EngineState
+from engine.views import BotStatus
+
+BotControl = StartBot | StopBot | PauseBot | ResumeBot | SetTakeProfit | SetStopLoss | SetOutOfRange
+
+
+def apply_control(state: EngineState, event: BotControl) -> Change:
+    """Book one control of a bot; a refused one changes nothing."""
+    if event.plan and event.plan in state.plans:
+        return refused(f"plan {event.plan} was carried out before; nothing was changed")
+    if isinstance(event, StartBot):
+        change = _start(state, event)
+    else:
+        bot = state.bots.get(event.bot)
+        if bot is None or bot.status is BotStatus.STOPPED:
+            return refused(f"bot {event.bot} is not running")
+        change = _change_bot(state, bot, event)
+    if change.durable and event.plan:
+        state.plans[event.plan] = change.bot.id if change.bot else 0
+    return change
+
+
+def _start(state: EngineState, event: StartBot) -> Change:
+    ticker = state.tickers.get(event.spec.symbol)
+    if ticker is None:
+        return refused(f"symbol: no price of {event.spec.symbol} has been seen yet")
+    plan = plan_grid(event.spec, event.market, ticker)
+    if plan.problems:
+        first = plan.problems[0]
+        return refused(f"{first.field}: {first.value}: {first.problem}; accepted: {first.accepted}")
+    identity = max(state.bots, default=0) + 1
+    slots = [
+        Slot(
+            index=slot.index,
+            lower=slot.lower,
+            upper=slot.upper,
+            capacity=slot.quantity,
+            awaiting=slot.quantity if slot.full else ZERO,
+        )
+        for slot in plan.slots
+    ]
+    bot = Bot(
+        id=identity,
+        spec=event.spec,
+        market=event.market,
+        lines=plan.lines,
+        slots=slots,
+        books=open_books(event.spec.investment, ticker.last),
+        started_at=event.at,
+        start_price=ticker.last,
+        status=BotStatus.STARTING if plan.initial_buy > ZERO else BotStatus.RUNNING,
+    )
+    state.bots[identity] = bot
+    inputs = [
+        Input("lines", str(len(plan.lines))),
+        Input("quantity per slot", plain(plan.quantity)),
+        Input("initial buy", plain(plan.initial_buy)),
+        Input("investment", plain(event.spec.investment)),
+    ]
+    return Change(bot=bot, rule=Rule.OPEN_GRID, inputs=inputs)
+
+
+def _change_bot(state: EngineState, bot: Bot, event: BotControl) -> Change:
+    match event:
+        case StopBot():
+            stop(bot, StopReason.PERSON, sell=event.sell)
+            return Change(bot=bot, rule=Rule.STOP_BOT, inputs=[Input("sell", "yes" if event.sell else "no")])
+        case PauseBot():
+            if bot.status is not BotStatus.RUNNING:
+                return refused(f"bot {bot.id} is {bot.status.value}, only a running bot can be paused")
+            bot.status = BotStatus.PAUSED
+            return Change(bot=bot, rule=Rule.PAUSE_BOT)
+        case ResumeBot():
+            if bot.status is not BotStatus.PAUSED:
+                return refused(f"bot {bot.id} is {bot.status.value}, only a paused bot can be resumed")
+            bot.status = BotStatus.RUNNING
+            unblock(bot)
+            return Change(bot=bot, rule=Rule.RESUME_BOT)
+        case SetTakeProfit() | SetStopLoss():
+            return _change_exit(state, bot, event)
+        case SetOutOfRange():
+            bot.spec = msgspec.structs.replace(bot.spec, out_of_range=event.policy)
+            return Change(bot=bot, rule=Rule.CHANGE_EXIT, inputs=[Input("out_of_range", event.policy.value)])
+        case StartBot():
+            raise TypeError("a start has no bot yet")
+        case _:
+            assert_never(event)
+
+
+def _change_exit(state: EngineState, bot: Bot, event: SetTakeProfit | SetStopLoss) -> Change:
+    field = "take_profit" if isinstance(event, SetTakeProfit) else "stop_loss"
+    ticker = state.tickers.get(bot.market.symbol)
+    if event.trigger is not None and ticker is not None:
+        problem = exit_problem(field, event.trigger, ticker.last)
+        if problem:
+            return refused(f"{problem.field}: {problem.value}: {problem.problem}; accepted: {problem.accepted}")
+    before = getattr(bot.spec, field)
+    bot.spec = msgspec.structs.replace(bot.spec, **{field: event.trigger})
+    inputs = [Input(f"{field} before", str(before or "none")), Input(f"{field} after", str(event.trigger or "none"))]
+    return Change(bot=bot, rule=Rule.CHANGE_EXIT, inputs=inputs)
+
+
+def stop(bot: Bot, reason: StopReason, *, sell: bool) -> None:
+    """Mark a bot as stopping. A sale asked for once is not taken back by a later stop without one."""
+    bot.status = BotStatus.STOPPING
+    bot.sell_on_stop = bot.sell_on_stop or sell
+    bot.close_blocked = False
+    bot.stop_reason = bot.stop_reason or reason
+    for slot in bot.slots:
+        slot.awaiting = ZERO
+
+
+def unblock(bot: Bot) -> None:
+    """Let every slot be decided for again."""
+    bot.close_blocked = False
+    for slot in bot.slots:
+        slot.blocked, slot.crossed = False, 0

@@ -1,0 +1,212 @@
+"""The one step: apply the event, decide, ask risk. Synchronous, no I/O, no clock of its own.
+
+    state.apply → decision.decide → risk.check → Approved | Refused
+
+A step that changes durable state gets the next sequence number; a tick that changes nothing returns ``QUIET`` at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from data.decisions import Alternative, Decision, Input, Rule
+from data.events import Event, TickerMoved
+from data.market import Ticker
+from data.orders import Draft, OrderStatus, Purpose, Refused
+from data.values import Millis
+from engine import risk
+from engine.apply import apply
+from engine.change import Change
+from engine.decision import Wish, decide, judge, quiet_band
+from engine.outcome import CancelRequest, Outcome
+from engine.risk import Approved, RiskLimits
+from engine.state import Bot, EngineState, register
+from engine.views import BotStatus
+
+_Band = tuple[Decimal, Decimal]
+
+
+class Engine:
+    """The decision core. Feed it events one at a time; it owns ``state`` and nobody else changes it."""
+
+    def __init__(self, limits: RiskLimits, state: EngineState | None = None) -> None:
+        """Start from ``state`` (a checkpoint) or from nothing."""
+        self.limits = limits
+        self.state = state if state is not None else EngineState()
+        self._bands: dict[str, dict[int, _Band]] = {}
+        for bot in self.state.active_bots():
+            self._watch(bot)
+
+    def step(self, event: Event) -> Outcome:
+        """Take one event and return what came of it."""
+        if type(event) is TickerMoved:
+            return self._tick(event)
+        change = apply(self.state, event)
+        if not change.durable:
+            return Outcome(sequence=0, event=event, problem=change.problem)
+        self.state.sequence += 1
+        result = _Result(self, event)
+        if change.resend and change.order is not None:
+            result.resend(change)
+        elif change.recancel and change.order is not None:
+            draft = change.order.draft
+            result.cancels.append(CancelRequest(draft.client_id, draft.symbol))
+        elif change.bot is not None:
+            result.conclude(change.bot, change, decide(self.state, change.bot, change, event.at))
+        elif change.everyone:
+            self._decide_all(result, change, event.at)
+        bot = change.bot.id if change.bot else (change.order.draft.bot if change.order else 0)
+        return result.outcome(bot)
+
+    def quiet(self, symbol: str, low: Decimal, high: Decimal) -> bool:
+        """Return whether no price from ``low`` to ``high`` can change anything on this market."""
+        for band_low, band_high in self._bands.get(symbol, {}).values():
+            if low <= band_low or high >= band_high:
+                return False
+        return True
+
+    def bands(self, symbol: str) -> Iterable[_Band]:
+        """Return, per bot, the open price interval in which ticks change nothing."""
+        return self._bands.get(symbol, {}).values()
+
+    def _tick(self, event: TickerMoved) -> Outcome:
+        ticker = event.ticker
+        self.state.tickers[ticker.symbol] = ticker
+        last = ticker.last
+        bands = self._bands.get(ticker.symbol)
+        if not bands:
+            return QUIET
+        loud = [bot for bot, (low, high) in bands.items() if not low < last < high]
+        return self._judge(event, loud, ticker) if loud else QUIET
+
+    def _judge(self, event: TickerMoved, loud: list[int], ticker: Ticker) -> Outcome:
+        result: _Result | None = None
+        first = 0
+        for identity in loud:
+            bot = self.state.bots[identity]
+            verdict = judge(self.state, bot, ticker, event.at)
+            if verdict is None:
+                continue
+            if result is None:
+                self.state.sequence += 1
+                result, first = _Result(self, event), identity
+            change = Change(bot=bot, rule=verdict.rule, inputs=verdict.inputs)
+            result.conclude(bot, change, verdict.wish)
+        return result.outcome(first) if result else QUIET
+
+    def _decide_all(self, result: _Result, change: Change, at: Millis) -> None:
+        result.note(change)
+        for bot in self.state.active_bots():
+            wish = decide(self.state, bot, change, at)
+            if wish.drafts or wish.cancels:
+                result.conclude(bot, change, wish)
+
+    def _watch(self, bot: Bot) -> None:
+        symbol = bot.market.symbol
+        if bot.status is BotStatus.STOPPED:
+            self._bands.get(symbol, {}).pop(bot.id, None)
+        else:
+            self._bands.setdefault(symbol, {})[bot.id] = quiet_band(bot)
+
+
+class _Result:
+    """Collects what one durable step concludes."""
+
+    def __init__(self, engine: Engine, event: Event) -> None:
+        self._engine, self._event = engine, event
+        self._sequence = engine.state.sequence
+        self.cancels: list[CancelRequest] = []
+        self.approved: list[Approved] = []
+        self.refused: list[Refused] = []
+        self.decisions: list[Decision] = []
+
+    def conclude(self, bot: Bot, change: Change, wish: Wish) -> None:
+        """Put a wish before risk, enter what passes, and record why."""
+        state, at = self._engine.state, self._event.at
+        for client_id in wish.cancels:
+            order = state.orders[client_id]
+            order.status = OrderStatus.CANCELLING
+            self.cancels.append(CancelRequest(client_id, order.draft.symbol))
+        approved: list[Draft] = []
+        refused: list[Refused] = []
+        for draft in wish.drafts:
+            verdict = risk.check(state, self._engine.limits, draft, at)
+            if isinstance(verdict, Approved):
+                register(state, draft, at)
+                approved.append(draft)
+                self.approved.append(verdict)
+            else:
+                refused.append(verdict)
+                _hold_off(bot, draft)
+        self.refused += refused
+        rule = change.rule
+        if bot.status is BotStatus.STOPPED and rule in (Rule.CLOSE_INVENTORY, Rule.REPLACE_ORDER):
+            rule = Rule.BOT_STOPPED
+        if rule is not None:
+            self._decide(bot, rule, change.inputs, wish.alternatives, approved, refused, wish.cancels)
+        self._engine._watch(bot)
+
+    def resend(self, change: Change) -> None:
+        """Send an order again that proved absent, under the same id."""
+        assert change.order is not None
+        bot = self._engine.state.bots[change.order.draft.bot]
+        self.approved.append(risk.restore(change.order))
+        self._decide(bot, Rule.RETRY_SAME_ID, change.inputs, [], [change.order.draft], [], [])
+
+    def note(self, change: Change) -> None:
+        """Record a decision that concerns the whole engine."""
+        if change.rule is not None:
+            self._decide(None, change.rule, change.inputs, [], [], [], [])
+
+    def _decide(
+        self,
+        bot: Bot | None,
+        rule: Rule,
+        inputs: list[Input],
+        alternatives: list[Alternative],
+        approved: list[Draft],
+        refused: list[Refused],
+        cancelled: list[str],
+    ) -> None:
+        ticker = self._engine.state.tickers.get(bot.market.symbol) if bot else None
+        seen = (Input("market price", str(ticker.last), self._event.at - ticker.at),) if ticker else ()
+        count = len(self.decisions)
+        self.decisions.append(
+            Decision(
+                id=f"{self._sequence}.{count}" if count else str(self._sequence),
+                at=self._event.at,
+                bot=bot.id if bot else 0,
+                rule=rule,
+                event=type(self._event).__name__,
+                inputs=(*inputs, *seen),
+                alternatives=tuple(alternatives),
+                approved=tuple(approved),
+                refused=tuple(refused),
+                cancelled=tuple(cancelled),
+            )
+        )
+
+    def outcome(self, bot: int) -> Outcome:
+        """Return everything concluded."""
+        return Outcome(
+            sequence=self._sequence,
+            event=self._event,
+            approved=tuple(self.approved),
+            cancels=tuple(self.cancels),
+            refused=tuple(self.refused),
+            decisions=tuple(self.decisions),
+            bot=bot,
+        )
+
+
+def _hold_off(bot: Bot, draft: Draft) -> None:
+    # A refused draft would be drafted and refused again at every event; it waits until someone asks to decide again.
+    if draft.slot >= 0:
+        bot.slots[draft.slot].blocked = True
+    elif draft.purpose is Purpose.CLOSE:
+        bot.close_blocked = True
+
+
+QUIET = Outcome(sequence=0, event=TickerMoved(at=0, ticker=Ticker("", Decimal(0), Decimal(0), Decimal(0), 0)))
+"""The outcome of every tick that changed nothing."""

@@ -1,0 +1,121 @@
+"""The engine's counter: ask it for pictures, hand it controls, wait for what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+
+from data.advice import TradingState
+from data.decisions import Decision
+from data.equity import EquityPoint as EquityPoint
+from data.events import Control
+from data.grids import GridSpec
+from data.market import Candle, Market, Ticker
+from data.orders import Fill
+from data.values import Millis, Mode
+from engine.grid.plan import GridPlan
+from engine.outcome import Outcome
+from engine.views import BotView
+
+
+class AssetView(msgspec.Struct, frozen=True, kw_only=True):
+    """One asset of an account: totals on the exchange, and how much of it bots account for."""
+
+    asset: str
+    free: Decimal
+    locked: Decimal
+    in_bots: Decimal
+
+
+class JobView(msgspec.Struct, frozen=True, kw_only=True):
+    """One scheduled job."""
+
+    name: str
+    what: str
+    next_at: Millis | None
+    last_at: Millis | None
+    last_error: str
+    paused: bool
+
+
+class AgentView(msgspec.Struct, frozen=True, kw_only=True):
+    """One agent: alive, and what it said last."""
+
+    name: str
+    what: str
+    healthy: bool
+    last_at: Millis | None
+    last_advice: str
+    restarts: int
+    last_error: str
+
+
+class EngineView(msgspec.Struct, frozen=True, kw_only=True):
+    """The engine as a whole."""
+
+    version: str
+    exchange: str
+    mode: Mode
+    trading_state: TradingState
+    trading_state_reason: str
+    started_at: Millis
+    sequence: int
+    connected: bool
+    inbox: int
+    """Events waiting."""
+    last_reconciled_at: Millis | None
+    peak_equity: Decimal
+    day_start_equity: Decimal
+    day: int = 0
+    """UTC day number that ``day_start_equity`` belongs to; 0 before the first mark."""
+    risk_state: TradingState | None = None
+    """What risk alone asks for; ``trading_state`` is the stricter of it and the person's. None: taken to be the same."""
+
+
+class Desk(Protocol):
+    """Everything commands, agents and jobs may know or ask of the engine."""
+
+    async def ask(self, control: Control) -> Outcome:
+        """Post a control and return what the committed step made of it."""
+
+    def engine(self) -> EngineView:
+        """Return the engine as a whole."""
+
+    def bots(self) -> Sequence[BotView]:
+        """Return all bots, running ones first, then the newest stopped ones."""
+
+    def bot(self, bot: int) -> BotView | None:
+        """Return one bot, or None."""
+
+    async def markets(self) -> Sequence[Market]:
+        """Return all tradable markets. Raises ``ExchangeUnavailable``."""
+
+    async def market(self, symbol: str) -> Market:
+        """Return one market; ``symbol`` may be ``btcusdt`` or ``BTC/USDT``. Raises ``MarketUnknown``."""
+
+    async def ticker(self, symbol: str) -> Ticker:
+        """Return current best prices. Raises ``ExchangeUnavailable``."""
+
+    async def candles(self, symbol: str, timeframe: str, limit: int) -> Sequence[Candle]:
+        """Return the newest bars, oldest first. Raises ``ExchangeUnavailable``."""
+
+    async def plan(self, spec: GridSpec) -> GridPlan:
+        """Return what starting this grid now would do, with every problem that forbids it."""
+
+    async def assets(self) -> Sequence[AssetView]:
+        """Return the account's balances. Raises ``ExchangeUnavailable``."""
+
+    def fills(self, bot: int | None, limit: int) -> Sequence[Fill]:
+        """Return the newest fills, newest first."""
+
+    def decisions(self, bot: int | None, limit: int) -> Sequence[Decision]:
+        """Return the newest decisions, newest first."""
+
+    def decision(self, decision: str) -> Decision | None:
+        """Return one decision by its id."""
+
+    def equity(self, bot: int, since: Millis) -> Sequence[EquityPoint]:
+        """Return equity samples, oldest first."""

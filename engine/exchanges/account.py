@@ -1,0 +1,164 @@
+"""The account part of every exchange that simulates fills: stored first, reported after."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from data.accounts import AccountStore
+from data.database import StorageError
+from data.events import OrderFilled, OrderUpdate
+from data.market import Market
+from data.orders import Fill
+from data.values import Millis
+from engine.clock import Clock
+from engine.exchanges.base import (
+    Balance,
+    Emit,
+    ExchangeUnavailable,
+    MarketUnknown,
+    OrderReport,
+    Submitted,
+    Unknown,
+)
+from engine.exchanges.matching import Matching
+from engine.risk import Approved
+
+_NEAR = 5
+
+
+class SimulatedAccount:
+    """Orders, fills and balances of one simulated account, answered as the exchange protocol wants them.
+
+    An adapter inherits it, sets ``matching`` before anything is asked, and lets ``_refresh`` bring the quotes up to
+    date. Nothing is emitted or answered that the store does not hold: after a crash the account knows it again.
+    """
+
+    def __init__(self, clock: Clock, store: AccountStore | None = None, latency: Millis = 0) -> None:
+        """Serve an account kept in ``store`` (None: in memory only) that an order takes ``latency`` to reach."""
+        self.matching = Matching({}, {})
+        self._clock, self._store, self._latency = clock, store, latency
+        self._markets: dict[str, Market] = {}
+        self._emit: Emit | None = None
+        self._pending: list[OrderUpdate] = []
+        self._touched: dict[str, None] = {}
+
+    async def markets(self) -> Sequence[Market]:
+        """Return all markets, by symbol."""
+        return tuple(self._markets.values())
+
+    async def market(self, symbol: str) -> Market:
+        """Return one market. Raises ``MarketUnknown``."""
+        return self._listed(symbol)
+
+    async def submit(self, order: Approved) -> Submitted:
+        """Place an order; the same client id never makes two."""
+        await self._travel()
+        draft = order.draft
+        self._refresh(draft.symbol)
+        answer = self.matching.submit(draft, self._clock.now())
+        try:
+            self._settle([draft.client_id])
+        except StorageError as error:
+            # The order exists but would be forgotten: whoever asks for it next makes the store try again.
+            return Unknown(client_id=draft.client_id, message=str(error))
+        return answer
+
+    async def cancel(self, client_id: str, symbol: str) -> None:
+        """Take an order off the book; unknown ids change nothing."""
+        await self._travel()
+        self._refresh(symbol)
+        self.matching.cancel(client_id, self._clock.now())
+        self._settle_or_fail()
+
+    async def order(self, client_id: str, symbol: str) -> OrderReport | None:
+        """Return what is known of an order, or None when it was never accepted."""
+        self._refresh(symbol)
+        self._settle_or_fail()
+        report = self.matching.order(client_id)
+        return report if report is not None and report.symbol == symbol else None
+
+    async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
+        """Return the resting orders of a market."""
+        self._listed(symbol)
+        self._refresh(symbol)
+        self._settle_or_fail()
+        return self.matching.orders(symbol)
+
+    async def fills(self, symbol: str, since: Millis) -> Sequence[Fill]:
+        """Return executions on a market at or after ``since``, oldest first."""
+        self._listed(symbol)
+        self._refresh(symbol)
+        self._settle_or_fail()
+        return self.matching.fills(symbol, since)
+
+    async def balances(self) -> Sequence[Balance]:
+        """Return all assets ever held."""
+        self._settle_or_fail()
+        return self.matching.balances()
+
+    def _open_account(self, balances: Mapping[str, Decimal], haircut: Decimal, slippage: Decimal) -> None:
+        """Match on the current markets, with the account as stored or else as new with ``balances``."""
+        known = self.matching.dump() if self.matching.balances() else None
+        self.matching = Matching(self._markets, balances, haircut, slippage)
+        stored = self._store.load() if self._store is not None else known
+        if stored is None and self._store is not None:
+            self._store.save(balances=balances)  # what a new account starts with must not follow later settings
+        if stored is not None:
+            self.matching.restore(stored)
+
+    def _refresh(self, symbol: str) -> None:
+        """Bring the quote of a market up to now; an adapter that is told of every move has nothing to do."""
+
+    def _resting_symbols(self) -> frozenset[str]:
+        return frozenset(report.symbol for report in self.matching.orders())
+
+    def _last_activity(self) -> Millis:
+        """Return the instant up to which every resting order has met the market."""
+        now, books = self._clock.now(), self.matching.dump()
+        placed = [order.at for order in books.orders if order.status.live]
+        if not placed:
+            return now
+        # Whatever rests has survived everything up to the last thing that happened to the account.
+        return min(now, max([*placed, *(fill.at for fill in books.fills)]))
+
+    def _listed(self, symbol: str) -> Market:
+        if not self._markets:
+            raise ExchangeUnavailable("the markets are not known yet")
+        market = self._markets.get(symbol)
+        if market is None:
+            raise MarketUnknown(symbol, difflib.get_close_matches(symbol.upper(), self._markets, _NEAR, 0.4))
+        return market
+
+    async def _travel(self) -> None:
+        if self._latency:
+            await self._clock.sleep(self._latency / 1000)
+
+    def _settle(self, touched: Iterable[str] = ()) -> None:
+        """Store what changed, then report it. When storing fails nothing is reported, and the next call tries again."""
+        self._pending += self.matching.drain()
+        self._touched |= dict.fromkeys(touched)
+        self._touched |= dict.fromkeys(_subject(event) for event in self._pending)
+        if self._touched and self._store is not None:
+            records = (self.matching.record(client_id) for client_id in self._touched)
+            orders = [record for record in records if record is not None]
+            fills = [event.fill for event in self._pending if isinstance(event, OrderFilled)]
+            if orders:
+                balances = {held.asset: held.total for held in self.matching.balances()}
+                self._store.save(orders, fills, balances, self.matching.trades)
+        self._touched = {}
+        if self._emit is not None:
+            events, self._pending = self._pending, []
+            for event in events:
+                self._emit(event)
+
+    def _settle_or_fail(self) -> None:
+        try:
+            self._settle()
+        except StorageError as error:
+            raise ExchangeUnavailable(f"the simulated account could not be stored: {error}") from error
+
+
+def _subject(event: OrderUpdate) -> str:
+    return event.fill.client_id if isinstance(event, OrderFilled) else event.client_id

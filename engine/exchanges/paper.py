@@ -1,0 +1,247 @@
+"""Live public market data of a real exchange with simulated fills: the shadow mode, no key needed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
+
+from data.accounts import AccountStore
+from data.events import TickerMoved
+from data.market import Candle, Fees, Ticker
+from data.values import ZERO, Millis
+from engine.clock import Clock
+from engine.exchanges.account import SimulatedAccount
+from engine.exchanges.base import Emit, ExchangeUnavailable, Submitted, Unknown, timeframe_millis
+from engine.exchanges.public_feed import PublicFeed, Quote
+from engine.risk import Approved
+
+_MINUTE: Millis = 60_000
+_MOST_BARS = 1000
+_FRESH: Millis = 5_000
+_FEES = Fees(maker=Decimal("0.001"), taker=Decimal("0.001"))
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
+
+
+class PaperExchange(SimulatedAccount):
+    """One simulated account on the live market of ``exchange``.
+
+    Quotes and trades are streamed where the exchange can, otherwise asked for; while a stream is broken quotes are
+    asked for with growing pauses. What traded while nobody watched is made up for from candles: only prices strictly
+    beyond an order's fill it.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        balances: Mapping[str, Decimal],
+        exchange: str = "binance",
+        store: AccountStore | None = None,
+        haircut: Decimal = ZERO,
+        slippage: Decimal = ZERO,
+        latency: Millis = 0,
+        fees: Fees = _FEES,
+        urls: Mapping[str, str] | None = None,
+        timeout_seconds: int = 10,
+        silence_seconds: float = 10,
+        poll_seconds: float = 2,
+        name: str = "paper",
+    ) -> None:
+        """Open an account with ``balances`` unless ``store`` holds one.
+
+        ``silence_seconds`` is how long a stream may say nothing before quotes are asked for, ``poll_seconds`` the
+        pause between two questions where there is no stream. ``urls`` and ``fees`` are as in ``PublicFeed``.
+        """
+        super().__init__(clock, store, latency)
+        self.name = name
+        self._opening = (balances, haircut, slippage)
+        self._connect = lambda: PublicFeed(exchange, urls or {}, timeout_seconds, fees)
+        self._silence, self._poll_pause = silence_seconds, poll_seconds
+        self._feed: PublicFeed | None = None
+        self._watched: frozenset[str] = frozenset()
+        self._followed: frozenset[str] = frozenset()
+        self._quotes: dict[str, Ticker] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def open(self, emit: Emit) -> None:
+        """Load the markets, catch up with what happened while we were away, and stream from here on."""
+        await self.close()
+        feed = self._feed = self._connect()
+        try:
+            self._markets = await feed.markets()
+            self._open_account(*self._opening)
+            self._emit = emit
+            resting = self._resting_symbols()
+            since = self._last_activity()
+            for symbol in resting:
+                await self._catch_up(symbol, since)
+            self._settle_or_fail()
+            await self._follow(self._watched | resting)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Stop all streams and connections."""
+        await self._stop_tasks()
+        feed, self._feed = self._feed, None
+        if feed is not None:
+            await feed.close()
+        self._emit = None
+        self._quotes = {}
+        self._followed = frozenset()
+
+    async def clock_skew(self) -> int:
+        """Return exchange time minus local time in milliseconds, the way there and back included."""
+        return await self._live_feed().skew(self._clock.now())
+
+    async def ticker(self, symbol: str) -> Ticker:
+        """Return the best prices, asked for unless they are fresh."""
+        self._listed(symbol)
+        return await self._quote(symbol)
+
+    async def candles(self, symbol: str, timeframe: str, limit: int) -> Sequence[Candle]:
+        """Return the newest ``limit`` bars, oldest first, the unfinished one included."""
+        self._listed(symbol)
+        timeframe_millis(timeframe)
+        return (await self._live_feed().candles(symbol, timeframe, limit))[-limit:]
+
+    async def subscribe(self, symbols: frozenset[str]) -> None:
+        """Emit tickers of exactly these symbols."""
+        for symbol in symbols:
+            self._listed(symbol)
+        self._watched = symbols
+        await self._follow(symbols | self._resting_symbols())
+
+    async def submit(self, order: Approved) -> Submitted:
+        """Place an order on the simulated book, against a quote that is fresh."""
+        draft = order.draft
+        try:
+            if draft.symbol in self._markets:
+                await self._follow(self._followed | {draft.symbol})
+                await self._quote(draft.symbol)
+        except ExchangeUnavailable as error:
+            return Unknown(client_id=draft.client_id, message=str(error))
+        return await super().submit(order)
+
+    # -- following the market
+
+    async def _follow(self, symbols: frozenset[str]) -> None:
+        """Stream these symbols, and nothing else."""
+        if symbols == self._followed:
+            return
+        feed = self._live_feed()
+        await self._stop_tasks()
+        if self._followed:
+            await feed.drop_streams()
+        self._followed = symbols
+        if not symbols:
+            return
+        names = sorted(symbols)
+        watch = self._watch_quotes if feed.streams else self._poll_quotes
+        self._tasks = [asyncio.create_task(watch(feed, names), name=f"{self.name} quotes")]
+        if feed.streams:
+            self._tasks.append(asyncio.create_task(self._watch_trades(feed, names), name=f"{self.name} trades"))
+
+    async def _stop_tasks(self) -> None:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _watch_quotes(self, feed: PublicFeed, symbols: list[str]) -> None:
+        async def listen() -> None:
+            # Asked first and after every silence: a stream tells changes only, and a dead one tells nothing.
+            await self._ask(feed, symbols)
+            quiet = False
+            while not quiet:
+                try:
+                    quotes = await asyncio.wait_for(feed.next_quotes(symbols), self._silence)
+                except TimeoutError:
+                    quiet = True
+                else:
+                    self._take(quotes)
+
+        await self._persist(listen)
+
+    async def _poll_quotes(self, feed: PublicFeed, symbols: list[str]) -> None:
+        async def ask() -> None:
+            await self._ask(feed, symbols)
+            await self._clock.sleep(self._poll_pause)
+
+        await self._persist(ask)
+
+    async def _watch_trades(self, feed: PublicFeed, symbols: list[str]) -> None:
+        async def listen() -> None:
+            for trade in await feed.next_trades(symbols):
+                if trade.symbol in self._markets:
+                    self.matching.trade(trade.symbol, trade.price, trade.quantity, self._clock.now())
+            self._settle_or_fail()
+
+        await self._persist(listen)
+
+    async def _persist(self, attempt: Callable[[], Awaitable[None]]) -> None:
+        """Repeat ``attempt`` for ever; pause after a failure, longer after each one in a row."""
+        pause = _FIRST_PAUSE
+        while True:
+            started = self._clock.now()
+            try:
+                await attempt()
+                pause = _FIRST_PAUSE
+            except ExchangeUnavailable:
+                if self._clock.now() - started > _MINUTE:
+                    pause = _FIRST_PAUSE  # it worked for a while before it broke
+                await self._clock.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _ask(self, feed: PublicFeed, symbols: Sequence[str]) -> None:
+        quotes = await feed.tickers(symbols)
+        for symbol in self._resting_symbols() & frozenset(symbols):
+            seen = self._quotes.get(symbol)
+            if seen is not None and self._clock.now() - seen.at > _MINUTE:
+                await self._catch_up(symbol, seen.at)
+        self._take(quotes)
+
+    async def _quote(self, symbol: str) -> Ticker:
+        seen = self._quotes.get(symbol)
+        if seen is None or self._clock.now() - seen.at > _FRESH:
+            await self._ask(self._live_feed(), [symbol])
+            seen = self._quotes.get(symbol)
+        if seen is None:
+            raise ExchangeUnavailable(f"{symbol} has no bid or no ask")
+        return seen
+
+    def _take(self, quotes: Sequence[Quote]) -> None:
+        now, moved = self._clock.now(), []
+        for quote in quotes:
+            if quote.symbol not in self._markets:
+                continue
+            known = self.matching.book(quote.symbol).last
+            last = quote.last or known or (quote.bid if quote.bid == quote.ask else quote.ask)
+            ticker = Ticker(quote.symbol, quote.bid, quote.ask, last, now)
+            self._quotes[quote.symbol] = ticker
+            self.matching.move(ticker)
+            moved.append(ticker)
+        self._settle_or_fail()
+        for ticker in moved:
+            if self._emit is not None and ticker.symbol in self._watched:
+                self._emit(TickerMoved(ticker=ticker, at=now))
+
+    async def _catch_up(self, symbol: str, since: Millis) -> None:
+        """Fill what bars that opened after ``since`` traded through."""
+        away = self._clock.now() - since
+        timeframe = "1m" if away < _MOST_BARS * _MINUTE else "1h"
+        length = timeframe_millis(timeframe)
+        limit = min(away // length + 1, _MOST_BARS)
+        for bar in await self._live_feed().candles(symbol, timeframe, limit):
+            if bar.opened_at < since:
+                continue  # it may have moved before the order was there
+            low_first = bar.close >= bar.open
+            for price in (bar.low, bar.high) if low_first else (bar.high, bar.low):
+                self.matching.trade(symbol, price, ZERO, min(bar.opened_at + length, self._clock.now()))
+
+    def _live_feed(self) -> PublicFeed:
+        if self._feed is None:
+            raise ExchangeUnavailable(f"{self.name} is not open")
+        return self._feed

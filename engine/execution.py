@@ -1,0 +1,154 @@
+"""Carrying out what was approved: orders leave after the commit, cancels first, nearest lines next.
+
+Every submit ends in exactly one of three events: accepted, rejected, unknown. An unknown order is asked for by client id
+until the exchange knows it or has denied it twice; only then may it leave again, under the same id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from decimal import Decimal
+from itertools import chain, repeat
+from typing import assert_never
+
+import structlog
+
+from data.events import OrderAbsent, OrderAccepted, OrderCancelled, OrderRejected, OrderUnknown, OrderUpdate
+from data.values import ZERO
+from engine.clock import Clock
+from engine.exchanges.base import Accepted, Exchange, ExchangeUnavailable, Rejected, Submitted, Unknown
+from engine.outcome import CancelRequest, Outcome
+from engine.risk import Approved
+
+WORKERS = 4
+INQUIRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Waits between questions about an unknown order; the last one repeats."""
+
+DENIALS = 2
+"""Times the exchange must deny knowing an order before it counts as absent: a slow submit may still arrive."""
+
+_CANCEL, _PLACE = 0, 1
+
+log = structlog.get_logger(__name__)
+
+
+class Execution:
+    """Sends orders and cancels of one exchange account, a few at a time, and posts what came of them."""
+
+    def __init__(self, exchange: Exchange, post: Callable[[OrderUpdate], None], clock: Clock) -> None:
+        """``post`` puts an event into the engine's inbox."""
+        self._exchange, self._post, self._clock = exchange, post, clock
+        self._queue: asyncio.PriorityQueue[tuple[int, Decimal, int, Approved | CancelRequest]] = asyncio.PriorityQueue()
+        self._count = 0
+        self._queued: set[str] = set()
+        self._sending: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Start the workers."""
+        for _ in range(WORKERS):
+            self._spawn(self._work())
+
+    async def stop(self) -> None:
+        """End all work. What has not left stays intended in the journal and is resolved at the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def busy(self, client_id: str) -> bool:
+        """Return whether an order is about to leave or being asked about, so that reconciling must not judge it."""
+        return client_id in self._queued or client_id in self._sending
+
+    def carry_out(self, outcome: Outcome, market_price: Decimal | None) -> None:
+        """Queue what a committed step approved; ``market_price`` ranks the orders by distance."""
+        for request in outcome.cancels:
+            self.cancel(request)
+        for approved in outcome.approved:
+            draft = approved.draft
+            distance = abs(draft.price - market_price) if market_price is not None else ZERO
+            self._queued.add(draft.client_id)
+            self._put(_PLACE, distance, approved)
+
+    def cancel(self, request: CancelRequest) -> None:
+        """Queue one cancel; an order that has not left yet is simply not sent."""
+        if request.client_id in self._queued:
+            self._queued.discard(request.client_id)
+            self._post(OrderCancelled(at=self._clock.now(), client_id=request.client_id))
+            return
+        self._put(_CANCEL, ZERO, request)
+
+    def _put(self, lane: int, distance: Decimal, item: Approved | CancelRequest) -> None:
+        self._count += 1
+        self._queue.put_nowait((lane, distance, self._count, item))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self) -> None:
+        while True:
+            _, _, _, item = await self._queue.get()
+            match item:
+                case Approved():
+                    await self._place(item)
+                case CancelRequest():
+                    await self._cancel(item)
+                case _:
+                    assert_never(item)
+
+    async def _place(self, approved: Approved) -> None:
+        identity = approved.draft.client_id
+        if identity not in self._queued:
+            return
+        self._queued.discard(identity)
+        self._sending.add(identity)
+        answer = await self._submit(approved)
+        now = self._clock.now()
+        match answer:
+            case Accepted():
+                self._sending.discard(identity)
+                self._post(OrderAccepted(at=now, client_id=identity, exchange_id=answer.exchange_id))
+            case Rejected():
+                self._sending.discard(identity)
+                self._post(
+                    OrderRejected(at=now, client_id=identity, reason=answer.reason, message=answer.message)
+                )
+            case Unknown():
+                log.warning("order_unknown", client_id=identity, reason=answer.message)
+                self._post(OrderUnknown(at=now, client_id=identity))
+                self._spawn(self._inquire(identity, approved.draft.symbol))
+            case _:
+                assert_never(answer)
+
+    async def _submit(self, approved: Approved) -> Submitted:
+        try:
+            return await self._exchange.submit(approved)
+        except ExchangeUnavailable as error:
+            return Unknown(client_id=approved.draft.client_id, message=str(error))
+
+    async def _cancel(self, request: CancelRequest) -> None:
+        try:
+            await self._exchange.cancel(request.client_id, request.symbol)
+        except ExchangeUnavailable as error:
+            # The order stays "cancelling"; the next reconcile finds it still open and asks again.
+            log.warning("cancel_unanswered", client_id=request.client_id, reason=str(error))
+
+    async def _inquire(self, identity: str, symbol: str) -> None:
+        denials = 0
+        for seconds in chain(INQUIRY_SECONDS, repeat(INQUIRY_SECONDS[-1])):
+            await self._clock.sleep(seconds)
+            try:
+                report = await self._exchange.order(identity, symbol)
+            except ExchangeUnavailable:
+                continue
+            if report is not None:
+                self._sending.discard(identity)
+                self._post(OrderAccepted(at=self._clock.now(), client_id=identity, exchange_id=report.exchange_id))
+                return
+            denials += 1
+            if denials >= DENIALS:
+                self._sending.discard(identity)
+                self._post(OrderAbsent(at=self._clock.now(), client_id=identity))
+                return

@@ -1,0 +1,1 @@
+"""The grid itself: pure functions over prices and quantities."""

@@ -1,0 +1,145 @@
+"""Comparing our books with the exchange: at start, after every reconnect, and every few minutes. The same code each time.
+
+Order of work: own fills since the last one known (with overlap, told apart by trade id), then every order we believe
+live, then what rests on the exchange that we do not know. Fills go first, because an order that is gone may have filled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import structlog
+
+from data.events import OrderAbsent, OrderAccepted, OrderCancelled, OrderFilled, Reconciled
+from data.orders import Fill, Order, OrderStatus, parse_client_id
+from data.values import ZERO, Millis, plain
+from engine.exchanges.base import OrderReport
+from engine.outcome import CancelRequest
+from engine.runner import Runner
+from engine.state import EngineState
+
+OVERLAP: Millis = 600_000
+"""How far before the last known fill to look again: exchanges may report trades late or out of order."""
+
+log = structlog.get_logger(__name__)
+
+
+async def reconcile(runner: Runner, symbol: str) -> Reconciled:
+    """Bring the books of one market in line with the exchange. Raises ``ExchangeUnavailable`` and changes nothing then."""
+    state = runner.engine.state
+    fills = await runner.exchange.fills(symbol, _since(state, symbol))
+    resting = await runner.exchange.open_orders(symbol)
+    recovered = _recover_fills(runner, fills)
+    await runner.settled()
+    resolved = await _resolve_orders(runner, symbol, {report.client_id: report for report in resting})
+    foreign = _unknown_orders(runner, resting)
+    await runner.settled()
+    report = Reconciled(
+        at=runner.clock.now(),
+        symbol=symbol,
+        recovered_fills=recovered,
+        resolved_orders=resolved,
+        foreign_orders=foreign,
+        gap=await _gap(runner, symbol),
+    )
+    runner.post(report)
+    await runner.settled()
+    if recovered or resolved or foreign or report.gap:
+        log.info("reconciled", symbol=symbol, fills=recovered, orders=resolved, foreign=len(foreign), gap=report.gap)
+    return report
+
+
+def _since(state: EngineState, symbol: str) -> Millis:
+    last = state.last_fill_at.get(symbol)
+    if last is not None:
+        return last - OVERLAP
+    return min((bot.started_at for bot in state.active_bots(symbol)), default=0) - OVERLAP
+
+
+def _booked(state: EngineState, fill: Fill) -> bool:
+    done = state.finished.get(fill.client_id)
+    return fill.trade_id in (done.trades if done else state.trades.get(fill.client_id, ()))
+
+
+def _recover_fills(runner: Runner, fills: Sequence[Fill]) -> int:
+    state, now = runner.engine.state, runner.clock.now()
+    lost = [
+        fill
+        for fill in fills
+        if (fill.client_id in state.orders or fill.client_id in state.finished) and not _booked(state, fill)
+    ]
+    for fill in lost:
+        runner.post(OrderFilled(at=now, fill=fill))
+    return len(lost)
+
+
+async def _resolve_orders(runner: Runner, symbol: str, resting: dict[str, OrderReport]) -> int:
+    resolved = 0
+    for order in list(runner.engine.state.orders.values()):
+        draft = order.draft
+        if draft.symbol != symbol or runner.execution.busy(draft.client_id):
+            continue
+        report = resting.get(draft.client_id)
+        if report is None:
+            report = await runner.exchange.order(draft.client_id, symbol)
+            if runner.engine.state.orders.get(draft.client_id) is not order:
+                # The stream told us while we were asking.
+                continue
+        resolved += _resolve(runner, order, report)
+    await runner.settled()
+    return resolved
+
+
+def _resolve(runner: Runner, order: Order, report: OrderReport | None) -> int:
+    """Post what the exchange's word on one order means for ours; return 1 when it was news."""
+    now, identity = runner.clock.now(), order.draft.client_id
+    if report is None:
+        runner.post(OrderAbsent(at=now, client_id=identity))
+        return 1
+    if report.filled > order.filled:
+        # Its fills have not reached us yet; the next round will find them by trade id before judging the order.
+        return 0
+    match report.status:
+        case OrderStatus.CANCELLED | OrderStatus.REJECTED:
+            runner.post(OrderCancelled(at=now, client_id=identity))
+            return 1
+        case OrderStatus.FILLED:
+            return 0
+        case _:
+            known = bool(order.exchange_id)
+            if not known:
+                runner.post(OrderAccepted(at=now, client_id=identity, exchange_id=report.exchange_id))
+            elif order.status is OrderStatus.CANCELLING:
+                runner.execution.cancel(CancelRequest(identity, order.draft.symbol))
+            return 0 if known else 1
+
+
+def _unknown_orders(runner: Runner, resting: Sequence[OrderReport]) -> tuple[str, ...]:
+    """Cancel orders of our bots that the books no longer want; return the ids of orders that are not ours."""
+    state, foreign = runner.engine.state, []
+    for report in resting:
+        if report.client_id in state.orders:
+            continue
+        key = parse_client_id(report.client_id)
+        if key is None or key.bot not in state.bots:
+            foreign.append(report.client_id)
+        elif report.client_id in state.finished:
+            runner.execution.cancel(CancelRequest(report.client_id, report.symbol))
+    return tuple(foreign)
+
+
+async def _gap(runner: Runner, symbol: str) -> dict[str, str]:
+    """Return which asset the account is short of, against what the bots' books say they hold; empty when none."""
+    bots = list(runner.engine.state.active_bots())
+    market = next((bot.market for bot in bots if bot.market.symbol == symbol), None)
+    if market is None:
+        return {}
+    balances = {balance.asset: balance.total for balance in await runner.exchange.balances()}
+    await runner.settled()
+    held = sum((bot.books.base for bot in bots if bot.market.base == market.base), ZERO)
+    found: Decimal = balances.get(market.base, ZERO)
+    # Less than one step cannot be sold anyway; more than the bots hold is the person's own.
+    if held - found < market.filters.quantity_step:
+        return {}
+    return {"asset": market.base, "expected": plain(held), "found": plain(found)}

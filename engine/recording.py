@@ -1,0 +1,54 @@
+"""Turning an outcome into its journal entry, and a journal back into state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from data.journal import Entry
+from data.market import Ticker
+from engine.core import Engine
+from engine.outcome import Outcome
+from engine.state import EngineState
+
+
+class ReplayDiverged(Exception):  # noqa: N818 - names what was found
+    """Stepping a journaled event again gave another outcome than the journal says: code or journal changed."""
+
+
+def entry_of(outcome: Outcome, state: EngineState) -> Entry:
+    """Return the entry for a durable outcome, with the market prices the step could see."""
+    return Entry(
+        sequence=outcome.sequence,
+        at=outcome.event.at,
+        event=outcome.event,
+        seen=_seen(outcome, state),
+        decisions=outcome.decisions,
+        approved=tuple(approved.draft.client_id for approved in outcome.approved),
+        cancels=tuple(request.client_id for request in outcome.cancels),
+        problem=outcome.problem,
+    )
+
+
+def _seen(outcome: Outcome, state: EngineState) -> tuple[Ticker, ...]:
+    """Return the tickers the step read: its bot's market, or every traded one when it concerned all bots."""
+    if not outcome.decisions:
+        return ()
+    if outcome.bot == 0:
+        symbols = sorted({bot.market.symbol for bot in state.active_bots()})
+    else:
+        symbols = sorted({state.bots[decision.bot].market.symbol for decision in outcome.decisions if decision.bot})
+    return tuple(state.tickers[symbol] for symbol in symbols if symbol in state.tickers)
+
+
+def rebuild(engine: Engine, entries: Iterable[Entry]) -> int:
+    """Step the journaled events again and return how many. Raises ``ReplayDiverged`` at the first difference."""
+    count = 0
+    for entry in entries:
+        for ticker in entry.seen:
+            engine.state.tickers[ticker.symbol] = ticker
+        outcome = engine.step(entry.event)
+        again = entry_of(outcome, engine.state)
+        if again != entry:
+            raise ReplayDiverged(f"sequence {entry.sequence}: the journal has {entry}, stepping gave {again}")
+        count += 1
+    return count

@@ -1,0 +1,174 @@
+"""Candles through the very same step as live trading: one bot, one market, a simulated account, a journal."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import assert_never
+
+import msgspec
+
+from data.candles import CandleColumns
+from data.events import Event, OrderAccepted, OrderRejected, OrderUpdate, StartBot, TickerMoved
+from data.grids import GridSpec
+from data.journal import Journal
+from data.market import Candle, Market
+from data.values import ZERO, Millis
+from engine.clock import Stopwatch
+from engine.core import Engine
+from engine.exchanges.base import Accepted, Rejected
+from engine.exchanges.candle_walk import CandleWalk
+from engine.exchanges.matching import Matching
+from engine.outcome import Outcome
+from engine.recording import entry_of
+from engine.risk import RiskLimits
+from engine.state import Bot
+
+GROUP = 512
+"""Journal entries per transaction: a replay loses nothing by a crash that running it again would not give back."""
+
+
+class ReplayRefused(Exception):  # noqa: N818 - the input's fault, shown to the person
+    """The grid cannot start on these candles; the message names field, value and what would be accepted."""
+
+
+class ReplayReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a replay came to. Money in quote; ``buy_and_hold`` and ``hold_initial_mix`` are changes like ``equity_change``."""
+
+    bars: int
+    fills: int
+    grid_profit: Decimal
+    unpaired_pnl: Decimal
+    fees: Decimal
+    equity_change: Decimal
+    identity_error: Decimal
+    buy_and_hold: Decimal
+    hold_initial_mix: Decimal
+    max_drawdown: Decimal
+    """Largest fall of equity from its peak at bar closes, as a fraction of the peak."""
+    bars_per_second: int
+    journal_sequence: int
+
+
+class Replay:
+    """One run. ``bot``, ``journal`` and ``equity`` are there to look at afterwards."""
+
+    def __init__(self, columns: CandleColumns, spec: GridSpec, market: Market, journal: Journal) -> None:
+        """Prepare to trade ``spec`` on ``market`` along ``columns`` with an account that holds just the investment."""
+        self._columns, self._spec, self._market = columns, spec, market
+        self.journal = journal
+        self.engine = Engine(_LIMITS)
+        self.equity: list[Decimal] = []
+        """Equity at each bar's close."""
+        self._matching = Matching({market.symbol: market}, {market.quote: spec.investment})
+        self._walk = CandleWalk(self._matching, market, self._deliver, lambda: self.engine.bands(market.symbol))
+        self._queue: deque[Event] = deque()
+        self._busy = False
+
+    @property
+    def bot(self) -> Bot:
+        """Return the bot."""
+        return self.engine.state.bots[1]
+
+    def run(self) -> ReplayReport:
+        """Walk all bars and return the report. Raises ``ReplayRefused`` when the grid cannot start."""
+        columns = self._columns
+        watch = Stopwatch()
+        bar = _bar_length(columns.at)
+        opened, first = columns.at[0], columns.open[0]
+        self._walk.start(first, opened)
+        started = self._handle(StartBot(at=opened, by="replay", spec=self._spec, market=self._market))
+        if started.problem:
+            raise ReplayRefused(started.problem)
+        self._pump()
+        worst = self._bars(bar)
+        self.journal.commit()
+        return self._report(worst, len(columns.at) / watch.seconds())
+
+    def _bars(self, length: Millis) -> Decimal:
+        """Walk every bar and return the largest drawdown at closes, as a fraction."""
+        books, walk, curve = self.bot.books, self._walk.bar, self.equity.append
+        peak, worst = books.invested, ZERO
+        columns = self._columns
+        for at, first, high, low, close in zip(
+            columns.at, columns.open, columns.high, columns.low, columns.close, strict=True
+        ):
+            walk(Candle(at, first, high, low, close, ZERO), at + length - 1)
+            equity = books.cash + books.base * close
+            curve(equity)
+            if equity > peak:
+                peak = equity
+            elif peak - equity > worst * peak:
+                worst = (peak - equity) / peak
+        return worst
+
+    def _deliver(self, event: TickerMoved | OrderUpdate) -> None:
+        self._handle(event)
+        if self._queue:
+            self._pump()
+
+    def _handle(self, event: Event) -> Outcome:
+        outcome = self.engine.step(event)
+        if outcome.sequence:
+            self.journal.append(entry_of(outcome, self.engine.state))
+            if self.journal.pending >= GROUP:
+                self.journal.commit()
+            self._execute(outcome)
+        return outcome
+
+    def _execute(self, outcome: Outcome) -> None:
+        at, matching = outcome.event.at, self._matching
+        for request in outcome.cancels:
+            matching.cancel(request.client_id, at)
+        for approved in outcome.approved:
+            draft = approved.draft
+            answer = matching.submit(draft, at)
+            match answer:
+                case Accepted():
+                    self._queue.append(
+                        OrderAccepted(at=at, client_id=draft.client_id, exchange_id=answer.exchange_id)
+                    )
+                case Rejected():
+                    self._queue.append(
+                        OrderRejected(at=at, client_id=draft.client_id, reason=answer.reason, message=answer.message)
+                    )
+                case _:
+                    assert_never(answer)
+        self._queue.extend(matching.drain())
+
+    def _pump(self) -> None:
+        # Handling an event may queue more; only the outermost call works the queue off, in order.
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._queue:
+                self._handle(self._queue.popleft())
+        finally:
+            self._busy = False
+
+    def _report(self, worst: Decimal, speed: float) -> ReplayReport:
+        books, mark = self.bot.books, self._columns.close[-1]
+        return ReplayReport(
+            bars=len(self._columns.at),
+            fills=books.fills,
+            grid_profit=books.grid_profit,
+            unpaired_pnl=books.unpaired(mark),
+            fees=books.fees,
+            equity_change=books.equity(mark) - books.invested,
+            identity_error=books.identity_error(mark),
+            buy_and_hold=books.buy_and_hold(mark) - books.invested,
+            hold_initial_mix=books.hold_initial_mix(mark) - books.invested,
+            max_drawdown=worst,
+            bars_per_second=int(speed),
+            journal_sequence=self.journal.last_sequence,
+        )
+
+
+_LIMITS = RiskLimits(stale_millis=10 * 86_400_000, price_band_percent=Decimal(1000))
+
+
+def _bar_length(at: Sequence[Millis]) -> Millis:
+    """Return the shortest distance between neighbouring bars: gaps are longer than a bar, never shorter."""
+    return min((b - a for a, b in zip(at, at[1:], strict=False)), default=60_000)

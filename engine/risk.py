@@ -1,0 +1,156 @@
+"""The risk gate: the only producer of ``Approved``. It fails closed: what it cannot judge it refuses."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from data.advice import TradingState
+from data.orders import Draft, Order, OrderType, Purpose, RefusalCode, Refused
+from data.values import HUNDRED, ONE, ZERO, Millis, Mode, Side, plain
+from engine.state import Bot, EngineState
+
+
+class Approved(msgspec.Struct, frozen=True):
+    """A draft that passed every limit; the only thing an exchange adapter accepts. Made by this module alone."""
+
+    draft: Draft
+
+
+class RiskLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What no order may exceed. Amounts in quote; ``None`` switches a limit off."""
+
+    max_order_notional: Decimal | None = None
+    max_total_exposure: Decimal | None = None
+    """Most that all bots together may hold and bid for."""
+    stale_millis: Millis = 60_000
+    """A price older than this is no price."""
+    price_band_percent: Decimal = Decimal(80)
+    """Furthest a limit price may lie from the market, in percent of it."""
+    armed: frozenset[Mode] = frozenset({Mode.SHADOW})
+    """Modes whose orders may leave."""
+
+
+_Verdict = tuple[RefusalCode, dict[str, str]] | None
+
+
+def check(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) -> Approved | Refused:
+    """Judge one draft against the state it would enter."""
+    for judge in (_mode, _trading_state, _price, _filters, _held, _budget, _exposure):
+        verdict = judge(state, limits, draft, at)
+        if verdict is not None:
+            code, facts = verdict
+            return Refused(draft=draft, code=code, facts=facts)
+    return Approved(draft)
+
+
+def restore(order: Order) -> Approved:
+    """Return the approval of an order that was approved, journaled, and proved absent at the exchange."""
+    return Approved(order.draft)
+
+
+def _mode(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) -> _Verdict:
+    if draft.mode in limits.armed:
+        return None
+    return RefusalCode.MODE_NOT_ARMED, {"mode": draft.mode.value, "armed": ", ".join(sorted(limits.armed))}
+
+
+def _trading_state(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) -> _Verdict:
+    now = state.trading_state
+    if now is TradingState.ACTIVE or draft.purpose is Purpose.CLOSE:
+        return None
+    if now is TradingState.HALTED:
+        return RefusalCode.TRADING_HALTED, {"reason": state.state_reason}
+    return None if draft.side is Side.SELL else (RefusalCode.TRADING_REDUCING, {"reason": state.state_reason})
+
+
+def _price(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) -> _Verdict:
+    ticker = state.tickers.get(draft.symbol)
+    if ticker is None:
+        return RefusalCode.PRICE_MISSING, {"symbol": draft.symbol}
+    age = at - ticker.at
+    if age > limits.stale_millis:
+        return RefusalCode.PRICE_STALE, {"age_ms": str(age), "limit_ms": str(limits.stale_millis)}
+    if draft.type is OrderType.MARKET:
+        return None
+    off = abs(draft.price - ticker.last) / ticker.last * HUNDRED
+    if off <= limits.price_band_percent:
+        return None
+    facts = {"price": plain(draft.price), "market": plain(ticker.last), "limit_percent": plain(limits.price_band_percent)}
+    return RefusalCode.PRICE_FAR_FROM_MARKET, facts
+
+
+def _filters(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) -> _Verdict:
+    bot = state.bots.get(draft.bot)
+    if bot is None or bot.market.symbol != draft.symbol:
+        return RefusalCode.MARKET_UNKNOWN, {"symbol": draft.symbol}
+    filters, quantity, price = bot.market.filters, draft.quantity, draft.price
+    if draft.type is not OrderType.MARKET and price % filters.price_tick:
+        return RefusalCode.OFF_TICK, {"price": plain(price), "tick": plain(filters.price_tick)}
+    if quantity % filters.quantity_step:
+        return RefusalCode.OFF_STEP, {"quantity": plain(quantity), "step": plain(filters.quantity_step)}
+    if quantity < filters.min_quantity or quantity <= ZERO:
+        return RefusalCode.BELOW_MIN_QUANTITY, {"quantity": plain(quantity), "minimum": plain(filters.min_quantity)}
+    maximum = filters.max_quantity
+    if maximum is not None and quantity > maximum:
+        return RefusalCode.ABOVE_MAX_QUANTITY, {"quantity": plain(quantity), "maximum": plain(maximum)}
+    if draft.notional < filters.min_notional:
+        return RefusalCode.BELOW_MIN_NOTIONAL, {
+            "notional": plain(draft.notional),
+            "minimum": plain(filters.min_notional),
+        }
+    resting = sum(1 for order in state.orders.values() if order.draft.symbol == draft.symbol)
+    if resting >= filters.max_orders:
+        return RefusalCode.TOO_MANY_ORDERS, {"open": str(resting), "maximum": str(filters.max_orders)}
+    return None
+
+
+def _held(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) -> _Verdict:
+    """Refuse to sell more than the bot holds: in spot nothing else can be sold without touching someone else's base."""
+    if draft.side is Side.BUY:
+        return None
+    bot = state.bots[draft.bot]
+    offered = sum((order.remaining for order in state.live_orders(bot) if order.draft.side is Side.SELL), ZERO)
+    if offered + draft.quantity <= bot.books.base:
+        return None
+    return RefusalCode.NOT_HELD, {
+        "held": plain(bot.books.base),
+        "offered": plain(offered),
+        "quantity": plain(draft.quantity),
+    }
+
+
+def _budget(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) -> _Verdict:
+    if draft.side is Side.SELL:
+        return None
+    if limits.max_order_notional is not None and draft.purpose is Purpose.GRID:
+        if draft.notional > limits.max_order_notional:
+            facts = {"notional": plain(draft.notional), "maximum": plain(limits.max_order_notional)}
+            return RefusalCode.ABOVE_MAX_ORDER_NOTIONAL, facts
+    bot = state.bots[draft.bot]
+    bid = _bid(state, bot) + draft.notional * (ONE + bot.market.fees.maker)
+    if bid <= bot.books.cash:
+        return None
+    return RefusalCode.ABOVE_BOT_BUDGET, {"cash": plain(bot.books.cash), "bid with this order": plain(bid)}
+
+
+def _bid(state: EngineState, bot: Bot) -> Decimal:
+    bids = (order for order in state.live_orders(bot) if order.draft.side is Side.BUY)
+    total = sum((order.remaining * order.draft.price for order in bids), ZERO)
+    return total * (ONE + bot.market.fees.maker)
+
+
+def _exposure(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) -> _Verdict:
+    if draft.side is Side.SELL or limits.max_total_exposure is None:
+        return None
+    total = draft.notional
+    for bot in state.active_bots():
+        ticker = state.tickers.get(bot.market.symbol)
+        # A market whose price is missing counts at cost: what was paid is the best that is known.
+        worth = bot.books.base * ticker.last if ticker else bot.books.lot_cost
+        total += worth + _bid(state, bot)
+    if total <= limits.max_total_exposure:
+        return None
+    facts = {"exposure with this order": plain(total), "maximum": plain(limits.max_total_exposure)}
+    return RefusalCode.ABOVE_TOTAL_EXPOSURE, facts

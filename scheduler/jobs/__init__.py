@@ -1,0 +1,8 @@
+"""One file, one job.
+
+agent_ticks         lets every agent look at its own interval
+daily_digest        sends the summary of the day
+equity_snapshot     adds a point to the equity curves
+housekeeping        keeps the database small, saved and copied
+reconcile           compares the books with the exchange
+"""

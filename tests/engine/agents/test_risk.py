@@ -1,0 +1,426 @@
+"""The risk agent restricts on losses and old data, frees only what it restricted for data, and never the other way."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.schema import Settings
+from data.advice import Advice, TradingState, TradingStateAdvised
+from data.events import SetTradingState
+from engine.agents.base import Agent
+from engine.agents.risk import (
+    DAY,
+    Cause,
+    Facts,
+    Limits,
+    Marks,
+    RiskAgent,
+    build,
+    judge_data,
+    judge_loss,
+    latched_by,
+    loss_perc,
+    resolve,
+    strictest,
+    updated,
+)
+from engine.apply import apply
+from engine.views import BotStatus
+from tests.engine.agents.desk import ShownDesk, bot, slot, ticker
+
+D = Decimal
+ACTIVE, REDUCING, HALTED = TradingState
+LIMITS = Limits(max_drawdown_perc=D(10), max_daily_loss_perc=D(5), stale_ms=30_000, halt_ms=300_000)
+MARKS = Marks(peak=D(1000), day_start=D(1000), day=0)
+NOON = DAY // 2
+money = st.decimals(min_value=-1000, max_value=10_000, places=2)
+marks = st.builds(Marks, peak=money, day_start=money, day=st.integers(0, 3))
+percent = st.decimals(min_value=0, max_value=100, places=1)
+ages = st.integers(0, 1_000_000)
+states = st.sampled_from(TradingState)
+limits = st.builds(
+    Limits,
+    max_drawdown_perc=percent,
+    max_daily_loss_perc=percent,
+    stale_ms=st.just(30_000),
+    halt_ms=st.integers(30_000, 300_000),
+)
+
+
+def at_least(strict: TradingState, free: TradingState) -> bool:
+    """Return whether ``strict`` is as strict as ``free`` or stricter."""
+    return strictest(strict, free) is strict
+
+
+# -- judgement
+
+
+@given(marks, limits, money, money, states, states, states, st.booleans())
+def test_a_worse_equity_never_gives_a_freer_state(
+    against: Marks,
+    within: Limits,
+    one: Decimal,
+    other: Decimal,
+    current: TradingState,
+    before: TradingState,
+    data: TradingState,
+    settled: bool,
+) -> None:
+    worse, better = sorted((one, other))
+    bad, good = judge_loss(worse, against, within).state, judge_loss(better, against, within).state
+
+    assert at_least(bad, good)
+    assert at_least(
+        resolve(current, strictest(before, bad), data, settled=settled),
+        resolve(current, strictest(before, good), data, settled=settled),
+    )
+
+
+@given(limits, ages, ages, ages, st.booleans(), states, states, st.booleans())
+def test_older_data_never_gives_a_freer_state(
+    within: Limits,
+    price: int,
+    equity: int,
+    more: int,
+    connected: bool,
+    current: TradingState,
+    latched: TradingState,
+    still: bool,
+) -> None:
+    fresh = judge_data(Facts(at_work=True, connected=connected, price_ms=price, equity_ms=equity), within).state
+    later = Facts(at_work=True, connected=connected and still, price_ms=price + more, equity_ms=equity + more)
+    older = judge_data(later, within).state
+
+    assert at_least(older, fresh)
+    assert at_least(resolve(current, latched, older, settled=True), resolve(current, latched, fresh, settled=True))
+
+
+@given(states, states, states, st.booleans())
+def test_nothing_is_freer_than_the_losses_or_the_data_ask_for(
+    current: TradingState, latched: TradingState, data: TradingState, settled: bool
+) -> None:
+    target = resolve(current, latched, data, settled=settled)
+
+    assert at_least(target, latched)
+    assert at_least(target, data)
+    assert at_least(target, current) or (data is ACTIVE and settled)
+
+
+@given(marks, st.lists(st.tuples(money, st.integers(0, 5)), min_size=1))
+def test_peaks_only_rise(start: Marks, seen: list[tuple[Decimal, int]]) -> None:
+    now = start
+    for equity, day in seen:
+        before, now = now, updated(now, equity, day)
+        assert now.peak >= max(before.peak, equity)
+        assert now.day >= before.day
+
+
+@pytest.mark.parametrize(
+    ("equity", "peak", "day_start", "state", "cause"),
+    [
+        ("1000", "1000", "1000", ACTIVE, Cause.DRAWDOWN),
+        ("921", "1000", "921", ACTIVE, Cause.DRAWDOWN),
+        ("920", "1000", "920", REDUCING, Cause.DRAWDOWN),
+        ("900.01", "1000", "910", REDUCING, Cause.DRAWDOWN),
+        ("900", "1000", "910", HALTED, Cause.DRAWDOWN),
+        ("960", "1000", "1000", REDUCING, Cause.DAILY_LOSS),
+        ("950", "1000", "1000", HALTED, Cause.DAILY_LOSS),
+        ("-5", "1000", "1000", HALTED, Cause.DRAWDOWN),
+        ("5", "0", "0", ACTIVE, Cause.DRAWDOWN),
+    ],
+)
+def test_losses_are_judged_at_their_limits(
+    equity: str, peak: str, day_start: str, state: TradingState, cause: Cause
+) -> None:
+    verdict = judge_loss(D(equity), Marks(peak=D(peak), day_start=D(day_start), day=0), LIMITS)
+
+    assert verdict.state is state
+    assert state is ACTIVE or verdict.cause is cause
+
+
+def test_a_limit_of_zero_halts_on_the_first_loss_and_not_before() -> None:
+    none = Limits(max_drawdown_perc=D(0), max_daily_loss_perc=D(0), stale_ms=1, halt_ms=2)
+
+    assert judge_loss(D(1000), MARKS, none).state is ACTIVE
+    assert judge_loss(D("999.99"), MARKS, none).state is HALTED
+
+
+@pytest.mark.parametrize(
+    ("facts", "state", "cause"),
+    [
+        (Facts(at_work=True, connected=True, price_ms=29_999, equity_ms=0), ACTIVE, Cause.WELL),
+        (Facts(at_work=True, connected=True, price_ms=30_000, equity_ms=0), REDUCING, Cause.STALE),
+        (Facts(at_work=True, connected=True, price_ms=300_000, equity_ms=0), HALTED, Cause.STALE),
+        (Facts(at_work=True, connected=True, price_ms=0, equity_ms=30_000), REDUCING, Cause.EQUITY_UNKNOWN),
+        (Facts(at_work=True, connected=False, price_ms=0, equity_ms=0), HALTED, Cause.DISCONNECTED),
+        (Facts(at_work=False, connected=False, price_ms=10**9, equity_ms=10**9), ACTIVE, Cause.WELL),
+    ],
+)
+def test_data_is_judged_by_its_age(facts: Facts, state: TradingState, cause: Cause) -> None:
+    verdict = judge_data(facts, LIMITS)
+
+    assert (verdict.state, verdict.cause) == (state, cause)
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "expected"),
+    [
+        (HALTED, "prices are stale", ACTIVE),
+        (HALTED, "prices are stale (was reducing)", REDUCING),
+        (HALTED, "drawdown limit", HALTED),
+        (REDUCING, "telegram:12", REDUCING),
+        (ACTIVE, "", ACTIVE),
+    ],
+)
+def test_after_a_restart_only_old_data_is_known_to_be_no_loss(
+    state: TradingState, reason: str, expected: TradingState
+) -> None:
+    assert latched_by(state, reason).state is expected
+
+
+@pytest.mark.parametrize(("equity", "expected"), [("900", "10"), ("1000", "0"), ("1100", "0")])
+def test_a_loss_is_a_percentage_of_its_mark(equity: str, expected: str) -> None:
+    assert loss_perc(D(equity), D(1000)) == D(expected)
+
+
+# -- the agent over time
+
+
+class Scene:
+    """An agent, a desk that takes its advice, and a clock moved by hand."""
+
+    def __init__(self, *, at_work: bool = True) -> None:
+        """Begin at noon of day 0 with 1000 USDT, and with one bot when ``at_work``."""
+        self.agent: Agent = RiskAgent(LIMITS, "USDT", 30)
+        self.desk = ShownDesk()
+        self.desk.started_at = NOON
+        self.now = NOON
+        self.at_work = at_work
+
+    async def look(self, *, equity: str | None = None, price_age: int = 0, later: int = 30_000) -> list[Advice]:
+        """Move on, show the given picture, let the agent look, and let the engine take what it says."""
+        self.now += later
+        if equity is not None:
+            self.desk.held["USDT"] = D(equity)
+        self.desk.shown = (bot(1, slot(0, "90", "95"), price=ticker(self.now - price_age)),) if self.at_work else ()
+        advice = list(await self.agent.advise(self.desk, self.now))
+        self.desk.take(advice, self.now)
+        return advice
+
+    @property
+    def state(self) -> TradingState:
+        """Return the state in force."""
+        return self.desk.engine().trading_state
+
+    def person(self, state: TradingState) -> None:
+        """Let a person set the state."""
+        apply(self.desk.state, SetTradingState(at=self.now, by="telegram:1", state=state))
+
+
+async def test_the_first_look_writes_the_marks_down_and_the_next_is_silent() -> None:
+    scene = Scene()
+
+    (advice,) = await scene.look()
+
+    assert advice.what == TradingStateAdvised(state=ACTIVE, peak_equity=D(1000), day_start_equity=D(1000), day=0)
+    assert advice.expires_at > scene.now
+    assert await scene.look() == []
+
+
+async def test_a_peak_is_written_down_when_it_is_a_thousandth_higher() -> None:
+    scene = Scene()
+    await scene.look()
+
+    assert await scene.look(equity="1001") == []
+    assert len(await scene.look(equity="1001.01")) == 1
+    assert scene.desk.engine().peak_equity == D("1001.01")
+
+
+async def test_a_new_day_starts_with_its_own_mark() -> None:
+    scene = Scene()
+    await scene.look()
+
+    await scene.look(equity="960", later=DAY)
+
+    assert scene.state is ACTIVE
+    assert (scene.desk.engine().day_start_equity, scene.desk.engine().day) == (D(960), 1)
+
+
+async def test_marks_survive_a_restart() -> None:
+    scene = Scene()
+    await scene.look()
+    scene.agent = RiskAgent(LIMITS, "USDT", 30)
+
+    await scene.look(equity="900")
+
+    assert scene.state is HALTED
+    assert scene.desk.engine().trading_state_reason == "drawdown limit"
+
+
+async def test_a_drawdown_is_never_freed_by_recovery() -> None:
+    scene = Scene()
+    await scene.look()
+    await scene.look(equity="900")
+
+    for _ in range(3):
+        await scene.look(equity="2000")
+
+    assert scene.state is HALTED
+
+
+async def test_a_person_who_frees_accepts_the_loss_so_far_and_no_more() -> None:
+    scene = Scene()
+    await scene.look()
+    await scene.look(equity="890")
+    await scene.look()
+
+    scene.person(ACTIVE)
+    await scene.look()
+
+    assert (scene.state, scene.desk.engine().peak_equity) == (ACTIVE, D(890))
+    await scene.look(equity="800")
+    assert scene.state is HALTED
+
+
+async def test_stale_prices_reduce_then_halt_then_free_after_two_good_looks() -> None:
+    scene = Scene()
+    await scene.look()
+
+    seen = []
+    for age in (0, 30_000, 299_999, 300_000, 30_000, 0, 0):
+        await scene.look(price_age=age)
+        seen.append(scene.state)
+
+    assert seen == [ACTIVE, REDUCING, REDUCING, HALTED, HALTED, HALTED, ACTIVE]
+
+
+async def test_a_price_from_the_future_is_as_wrong_as_an_old_one() -> None:
+    scene = Scene()
+    await scene.look()
+
+    await scene.look(price_age=-31_000)
+
+    assert scene.state is REDUCING
+
+
+async def test_freeing_for_data_keeps_what_the_losses_had_asked_for_even_after_a_restart() -> None:
+    scene = Scene()
+    await scene.look()
+    await scene.look(equity="960")
+    assert scene.state is REDUCING
+    await scene.look(price_age=300_000)
+    assert scene.state is HALTED
+    scene.agent = RiskAgent(LIMITS, "USDT", 30)
+
+    for _ in range(3):
+        await scene.look(equity="1000")
+
+    assert scene.state is REDUCING
+
+
+async def test_stale_data_frees_itself_after_a_restart_too() -> None:
+    scene = Scene()
+    await scene.look()
+    await scene.look(price_age=300_000)
+    scene.agent = RiskAgent(LIMITS, "USDT", 30)
+
+    await scene.look()
+    assert scene.state is HALTED
+    await scene.look()
+
+    assert scene.state is ACTIVE
+
+
+async def test_a_drawdown_is_not_freed_by_a_restart() -> None:
+    scene = Scene()
+    await scene.look()
+    await scene.look(equity="900")
+    scene.agent = RiskAgent(LIMITS, "USDT", 30)
+
+    for _ in range(3):
+        await scene.look(equity="1000")
+
+    assert scene.state is HALTED
+
+
+@pytest.mark.parametrize("state", [REDUCING, HALTED])
+async def test_what_a_person_set_is_never_freed_nor_taken_for_a_loss(state: TradingState) -> None:
+    scene = Scene()
+    await scene.look()
+    await scene.look(price_age=30_000)
+    scene.person(state)
+
+    for _ in range(3):
+        await scene.look()
+
+    assert scene.state is state
+    assert scene.desk.engine().risk_state is ACTIVE
+
+
+async def test_a_drawdown_met_during_a_stale_spell_outlives_it() -> None:
+    scene = Scene()
+    await scene.look()
+    await scene.look(price_age=300_000)
+    await scene.look(price_age=300_000, equity="800")
+
+    for _ in range(3):
+        await scene.look(equity="1000")
+
+    assert scene.state is HALTED
+
+
+async def test_a_lost_exchange_halts_while_a_bot_is_at_work() -> None:
+    scene = Scene()
+    await scene.look()
+    scene.desk.connected = False
+
+    await scene.look()
+
+    assert scene.state is HALTED
+    assert scene.desk.engine().trading_state_reason == "exchange is disconnected"
+
+
+async def test_an_unknown_equity_restricts_and_is_no_loss() -> None:
+    scene = Scene()
+    await scene.look()
+    scene.desk.reachable = False
+
+    (advice,) = await scene.look()
+
+    assert scene.state is REDUCING
+    assert advice.evidence["equity"] == "unknown"
+    scene.desk.reachable = True
+    await scene.look()
+    await scene.look()
+    assert scene.state is ACTIVE
+
+
+async def test_nothing_restricts_for_data_while_no_bot_is_at_work() -> None:
+    scene = Scene(at_work=False)
+    scene.desk.connected = False
+    scene.desk.reachable = False
+
+    await scene.look()
+
+    assert scene.state is ACTIVE
+
+
+async def test_a_stopped_bot_that_keeps_its_base_is_no_loss() -> None:
+    scene = Scene()
+    scene.desk.held = {"USDT": D(500), "BTC": D(5), "DOGE": D(10**6)}
+    await scene.look()
+    assert scene.desk.engine().peak_equity == D(1000)
+
+    scene.desk.shown = (bot(1, price=ticker(0), status=BotStatus.STOPPED),)
+    scene.desk.prices["BTC/USDT"] = ticker(scene.now, "99")
+    advice = await scene.agent.advise(scene.desk, scene.now + 60_000)
+
+    assert advice == ()
+
+
+def test_the_agent_takes_its_limits_from_the_settings() -> None:
+    assert build(Settings()).interval_seconds == 30

@@ -1,0 +1,1 @@
+"""Recorded outputs that must not change unnoticed."""

@@ -1,0 +1,1 @@
+"""Whole stories, from a person's message to the books."""

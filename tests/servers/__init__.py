@@ -1,0 +1,1 @@
+"""Loopback doubles of the services we talk to."""
