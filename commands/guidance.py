@@ -1,4 +1,4 @@
-"""The questions that lead to a grid, each answered with one tap: which market, which range, how many lines, how much."""
+"""The questions that lead to a grid, each answered with one tap: which market, range, number of lines, investment."""
 
 from __future__ import annotations
 
@@ -86,7 +86,8 @@ def ask_levels(spec: GridSpec, market: Market) -> Card:
     """Offer three numbers of lines; ``spec.levels`` is not looked at."""
     width = spec.upper / spec.lower - ONE
     least = market.fees.maker * 4
-    fields, buttons = [], []
+    fields: list[Field] = []
+    buttons: list[Button] = []
     for levels in (5, 10, 20, 40):
         step = width / (levels - 1)
         if step < least and levels > 5:

@@ -207,9 +207,9 @@ def _reconciled(event: Reconciled) -> Notice | None:
     if not event.foreign_orders:
         return None
     count = len(event.foreign_orders)
-    title = ngettext(
-        "{symbol}: {n} order that is not mine", "{symbol}: {n} orders that are not mine", count
-    ).format(symbol=event.symbol, n=count)
+    title = ngettext("{symbol}: {n} order that is not mine", "{symbol}: {n} orders that are not mine", count).format(
+        symbol=event.symbol, n=count
+    )
     card = _card(title, note=_("They were left alone, and the balance they lock is not mine to use."))
     return _notice(f"foreign:{event.symbol}", Lane.DIGEST, event.at, card, silent=True)
 

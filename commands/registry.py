@@ -162,9 +162,7 @@ def discover(package: str = "commands.library") -> Registry:
     return Registry(found)
 
 
-def _read(
-    handler: Callable[..., Awaitable[Answer]], role: Role, tier: Tier, group: str, hidden: bool
-) -> Command:
+def _read(handler: Callable[..., Awaitable[Answer]], role: Role, tier: Tier, group: str, hidden: bool) -> Command:
     name = getattr(handler, "__name__", "")
     if not _NAME.fullmatch(name):
         raise ValueError(f"command: {name!r} is not a lower-case name of at most 32 letters, digits and _")

@@ -152,7 +152,7 @@ class RiskManagement(Section):
     max_bots: Positive = 10
     max_open_orders: Positive = 500
     max_orders_per_minute: Positive = 60
-    price_band_perc: Percent = Decimal(20)
+    price_band_perc: Percent = Decimal(80)
     stale_data_seconds: Seconds = 30
     max_clock_skew_milliseconds: Positive = 1000
     tp_sl_ratio: Ratio = Decimal("3.0")

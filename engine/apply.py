@@ -267,4 +267,3 @@ def _reconciled(state: EngineState, event: Reconciled) -> Change:
             bot.status = BotStatus.PAUSED
     inputs = [Input(name, value) for name, value in event.gap.items()]
     return Change(everyone=True, rule=Rule.BOOKS_DISAGREE, inputs=inputs)
-

@@ -113,7 +113,9 @@ def _wind_down(state: EngineState, bot: Bot, at: Millis) -> Wish:
             return Wish()
         return Wish(drafts=[bot.whole_draft(Side.SELL, Purpose.CLOSE, price, quantity)])
     bot.status, bot.stopped_at, bot.stop_price = BotStatus.STOPPED, at, price
-    kept = [Alternative("sell what is left", "below the market's minimum")] if bot.books.base and bot.sell_on_stop else []
+    kept = (
+        [Alternative("sell what is left", "below the market's minimum")] if bot.books.base and bot.sell_on_stop else []
+    )
     return Wish(alternatives=kept)
 
 

@@ -72,7 +72,7 @@ class EngineView(msgspec.Struct, frozen=True, kw_only=True):
     day: int = 0
     """UTC day number that ``day_start_equity`` belongs to; 0 before the first mark."""
     risk_state: TradingState | None = None
-    """What risk alone asks for; ``trading_state`` is the stricter of it and the person's. None: taken to be the same."""
+    """What risk alone asks for; ``trading_state`` is the stricter of it and the person's. None: the same."""
 
 
 class Desk(Protocol):

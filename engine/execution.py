@@ -112,9 +112,7 @@ class Execution:
                 self._post(OrderAccepted(at=now, client_id=identity, exchange_id=answer.exchange_id))
             case Rejected():
                 self._sending.discard(identity)
-                self._post(
-                    OrderRejected(at=now, client_id=identity, reason=answer.reason, message=answer.message)
-                )
+                self._post(OrderRejected(at=now, client_id=identity, reason=answer.reason, message=answer.message))
             case Unknown():
                 log.warning("order_unknown", client_id=identity, reason=answer.message)
                 self._post(OrderUnknown(at=now, client_id=identity))

@@ -11,7 +11,7 @@ from engine.outcome import Outcome
 from engine.state import EngineState
 
 
-class ReplayDiverged(Exception):  # noqa: N818 - names what was found
+class ReplayDiverged(Exception):
     """Stepping a journaled event again gave another outcome than the journal says: code or journal changed."""
 
 

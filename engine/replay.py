@@ -29,7 +29,7 @@ GROUP = 512
 """Journal entries per transaction: a replay loses nothing by a crash that running it again would not give back."""
 
 
-class ReplayRefused(Exception):  # noqa: N818 - the input's fault, shown to the person
+class ReplayRefused(Exception):
     """The grid cannot start on these candles; the message names field, value and what would be accepted."""
 
 
@@ -126,9 +126,7 @@ class Replay:
             answer = matching.submit(draft, at)
             match answer:
                 case Accepted():
-                    self._queue.append(
-                        OrderAccepted(at=at, client_id=draft.client_id, exchange_id=answer.exchange_id)
-                    )
+                    self._queue.append(OrderAccepted(at=at, client_id=draft.client_id, exchange_id=answer.exchange_id))
                 case Rejected():
                     self._queue.append(
                         OrderRejected(at=at, client_id=draft.client_id, reason=answer.reason, message=answer.message)

@@ -77,7 +77,11 @@ def _price(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) -> 
     off = abs(draft.price - ticker.last) / ticker.last * HUNDRED
     if off <= limits.price_band_percent:
         return None
-    facts = {"price": plain(draft.price), "market": plain(ticker.last), "limit_percent": plain(limits.price_band_percent)}
+    facts = {
+        "price": plain(draft.price),
+        "market": plain(ticker.last),
+        "limit_percent": plain(limits.price_band_percent),
+    }
     return RefusalCode.PRICE_FAR_FROM_MARKET, facts
 
 

@@ -64,7 +64,9 @@ class Bot(msgspec.Struct, kw_only=True):
         price = slot.lower if side is Side.BUY else slot.upper
         return self._draft(key, order_type, Purpose.GRID, price, quantity)
 
-    def _draft(self, key: OrderKey, order_type: OrderType, purpose: Purpose, price: Decimal, quantity: Decimal) -> Draft:
+    def _draft(
+        self, key: OrderKey, order_type: OrderType, purpose: Purpose, price: Decimal, quantity: Decimal
+    ) -> Draft:
         return Draft(
             client_id=client_id(key),
             bot=self.id,

@@ -36,15 +36,16 @@ async def pnl(
     next to it what buying and holding would have made.
     Examples: /pnl · /pnl 7d · /pnl 1 · /pnl 1 30d · /pnl all today
     """
-    if bot is not None and not period and _since(ctx, bot) is not None and bot != _ALL:
-        bot, period = None, bot
+    which = bot
+    if bot is not None and not period and _since(ctx, bot) is not None:
+        which, period = None, bot
     period = period.strip().lower() or _ALL
     since = _since(ctx, period)
     if since is None:
         return _bad_period(period)
-    if bot is None or bot.lower() == _ALL:
+    if which is None or which.lower() == _ALL:
         return _together(ctx, since, period)
-    found = one_bot(ctx.desk, bot, "/pnl {}", active=False)
+    found = one_bot(ctx.desk, which, "/pnl {}", active=False)
     return _chart(ctx, [found], since, period) if isinstance(found, BotView) else found
 
 

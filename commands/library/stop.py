@@ -64,14 +64,15 @@ async def stop(
     You see what would be sold, at what price and with what result, then confirm. A stopped bot cannot be resumed.
     Examples: /stop 1 sell · /stop 1 keep · /stop all keep
     """
+    which = bot
     if coins is None and bot is not None and bot.lower() in {"sell", "keep"}:
-        bot, coins = None, Coins(bot.lower())
-    bots = _chosen(ctx, bot, coins)
+        which, coins = None, Coins(bot.lower())
+    bots = _chosen(ctx, which, coins)
     if not isinstance(bots, tuple):
         return bots
     stops = [_Stop(bot=each, sell=coins is Coins.SELL, bid=await _bid(ctx, each)) for each in bots]
     if coins is None:
-        return _choice(bot or str(bots[0].id), stops)
+        return _choice(which or str(bots[0].id), stops)
     return _planned(stops)
 
 

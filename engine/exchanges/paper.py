@@ -11,8 +11,8 @@ from data.events import TickerMoved
 from data.market import Candle, Fees, Ticker
 from data.values import ZERO, Millis
 from engine.clock import Clock
-from engine.exchanges.account import SimulatedAccount
-from engine.exchanges.base import Emit, ExchangeUnavailable, Submitted, Unknown, timeframe_millis
+from engine.exchanges.account import SimulatedAccount, spawn
+from engine.exchanges.base import Emit, ExchangeUnavailable, MarketUnknown, Submitted, Unknown, timeframe_millis
 from engine.exchanges.public_feed import PublicFeed, Quote
 from engine.risk import Approved
 
@@ -56,7 +56,7 @@ class PaperExchange(SimulatedAccount):
         super().__init__(clock, store, latency)
         self.name = name
         self._opening = (balances, haircut, slippage)
-        self._connect = lambda: PublicFeed(exchange, urls or {}, timeout_seconds, fees)
+        self._source = (exchange, urls or {}, timeout_seconds, fees)
         self._silence, self._poll_pause = silence_seconds, poll_seconds
         self._feed: PublicFeed | None = None
         self._watched: frozenset[str] = frozenset()
@@ -67,7 +67,7 @@ class PaperExchange(SimulatedAccount):
     async def open(self, emit: Emit) -> None:
         """Load the markets, catch up with what happened while we were away, and stream from here on."""
         await self.close()
-        feed = self._feed = self._connect()
+        feed = self._feed = PublicFeed(*self._source)
         try:
             self._markets = await feed.markets()
             self._open_account(*self._opening)
@@ -93,8 +93,10 @@ class PaperExchange(SimulatedAccount):
         self._followed = frozenset()
 
     async def clock_skew(self) -> int:
-        """Return exchange time minus local time in milliseconds, the way there and back included."""
-        return await self._live_feed().skew(self._clock.now())
+        """Return exchange time minus local time in milliseconds, as if the answer took half of the way."""
+        before = self._clock.now()
+        there = await self._live_feed().server_time()
+        return there - (before + self._clock.now()) // 2
 
     async def ticker(self, symbol: str) -> Ticker:
         """Return the best prices, asked for unless they are fresh."""
@@ -140,9 +142,9 @@ class PaperExchange(SimulatedAccount):
             return
         names = sorted(symbols)
         watch = self._watch_quotes if feed.streams else self._poll_quotes
-        self._tasks = [asyncio.create_task(watch(feed, names), name=f"{self.name} quotes")]
+        self._tasks = [spawn(watch(feed, names), f"{self.name} quotes")]
         if feed.streams:
-            self._tasks.append(asyncio.create_task(self._watch_trades(feed, names), name=f"{self.name} trades"))
+            self._tasks.append(spawn(self._watch_trades(feed, names), f"{self.name} trades"))
 
     async def _stop_tasks(self) -> None:
         tasks, self._tasks = self._tasks, []
@@ -189,7 +191,7 @@ class PaperExchange(SimulatedAccount):
             try:
                 await attempt()
                 pause = _FIRST_PAUSE
-            except ExchangeUnavailable:
+            except (ExchangeUnavailable, MarketUnknown):
                 if self._clock.now() - started > _MINUTE:
                     pause = _FIRST_PAUSE  # it worked for a while before it broke
                 await self._clock.sleep(pause)

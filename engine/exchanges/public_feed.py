@@ -42,7 +42,7 @@ class PublicFeed:
 
         ``fees`` apply where the exchange does not publish its own. Raises ValueError for an unknown exchange.
         """
-        import ccxt.pro  # noqa: PLC0415 - half a second and 70 MiB, for those who use it
+        import ccxt.pro  # half a second and 70 MiB, for those who use it
 
         if exchange not in ccxt.pro.exchanges:
             near = ", ".join(difflib.get_close_matches(exchange, ccxt.pro.exchanges)) or "binance, kraken, okx, …"
@@ -84,10 +84,10 @@ class PublicFeed:
                 if market.get("spot") and market.get("active") is not False
             }
 
-    async def skew(self, now: Millis) -> int:
-        """Return exchange time minus ``now`` in milliseconds."""
+    async def server_time(self) -> Millis:
+        """Ask the exchange what time it is."""
         with self._translated():
-            return int(await self._ccxt.fetch_time()) - now
+            return int(await self._ccxt.fetch_time())
 
     async def tickers(self, symbols: Sequence[str]) -> list[Quote]:
         """Ask for the best prices of markets, those without a book left out."""

@@ -14,7 +14,7 @@ from data.events import TickerMoved
 from data.market import Candle, FeeAsset, Fees, Filters, Market, Ticker
 from data.values import ONE, ZERO, Millis
 from engine.clock import Clock
-from engine.exchanges.account import SimulatedAccount
+from engine.exchanges.account import SimulatedAccount, spawn
 from engine.exchanges.base import Emit, ExchangeUnavailable, timeframe_millis
 from engine.exchanges.invented_path import DAY, STEP, Bar, InventedPath
 
@@ -120,7 +120,7 @@ class SimulatedExchange(SimulatedAccount):
         now = self._clock.now()
         self._reached = max(self._last_activity(), now - HISTORY) // STEP - 1
         self._run()
-        self._task = asyncio.create_task(self._live(), name=f"{self.name} market")
+        self._task = spawn(self._live(), f"{self.name} market")
 
     async def close(self) -> None:
         """Stop the market."""

@@ -18,7 +18,7 @@ import msgspec
 
 from data.market import Market
 from data.orders import Fill, Purpose
-from data.values import ZERO, Side
+from data.values import ZERO
 from engine.grid.slots import Lot, Slot
 
 

@@ -90,7 +90,9 @@ def _shape_problems(spec: GridSpec) -> list[Problem]:
         accepted = f"a price above lower ({plain(spec.lower)})"
         found.append(_problem("upper", spec.upper, "the highest line is not above the lowest", accepted))
     if not 2 <= spec.levels <= 1001:
-        found.append(_problem("levels", spec.levels, "a grid needs at least two lines", "a whole number from 2 to 1001"))
+        found.append(
+            _problem("levels", spec.levels, "a grid needs at least two lines", "a whole number from 2 to 1001")
+        )
     if spec.investment <= ZERO:
         found.append(_problem("investment", spec.investment, "there is nothing to invest", "an amount above 0"))
     return found
@@ -110,7 +112,9 @@ def _line_problems(spec: GridSpec, lines: Sequence[Decimal], market: Market) -> 
         return []
     lower, upper = plain(lines[worst]), plain(lines[worst + 1])
     text = f"slot {lower} → {upper} would lose money to fees of {plain(fees.maker * HUNDRED)} % on each side"
-    return [_problem("levels", spec.levels, text, f"at most {_profitable_levels(spec, market)} lines, or a wider range")]
+    return [
+        _problem("levels", spec.levels, text, f"at most {_profitable_levels(spec, market)} lines, or a wider range")
+    ]
 
 
 def _profitable_levels(spec: GridSpec, market: Market) -> int:

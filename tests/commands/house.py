@@ -103,45 +103,45 @@ class World:
         self.unavailable = False
         self.refuse: Reply | None = None
         self.controls = 1
+        self.acts = True
         self.acted = 0
         self.quoted = True
-        self.notes: list[str] = []
+
+    def plan(self) -> Answer:
+        """Return what a command that moves money would answer now."""
+        if self.unavailable:
+            raise ExchangeUnavailable("no answer")
+        if self.refuse is not None:
+            return self.refuse
+        return Planned(
+            card=Card(title="Buy", fields=(), note="worst case"),
+            controls=self._controls,
+            receipt=_receipt,
+            quote={"BTC/USDT": self.price} if self.quoted else {},
+            state=self.state,
+            danger=True,
+            act=self._act if self.acts else None,
+        )
+
+    async def _act(self) -> None:
+        self.acted += 1
+
+    def _controls(self, plan: str, by: str, at: Millis) -> tuple[Control, ...]:
+        return tuple(StopBot(at=at, by=by, plan=plan, bot=each, sell=False) for each in range(1, self.controls + 1))
 
 
 def commands_of(world: World) -> tuple[Command, ...]:
     """Return commands that do as ``world`` says."""
 
-    def planned(ctx: Context) -> Answer:
-        if world.unavailable:
-            raise ExchangeUnavailable("no answer")
-        if world.refuse is not None:
-            return world.refuse
-
-        async def act() -> None:
-            world.acted += 1
-
-        def controls(plan: str, by: str, at: Millis) -> tuple[Control, ...]:
-            return tuple(StopBot(at=at, by=by, plan=plan, bot=each, sell=False) for each in range(1, world.controls + 1))
-
-        return Planned(
-            card=Card(title="Buy", fields=(), note="worst case"),
-            controls=controls,
-            receipt=_receipt,
-            quote={"BTC/USDT": world.price} if world.quoted else {},
-            state=world.state,
-            danger=True,
-            act=act,
-        )
-
     @command(role=Role.TRADER, tier=Tier.MONEY, group="Act")
     async def buy(ctx: Context, size: Annotated[int, Param("how much")] = 1) -> Answer:
         """Buy something"""
-        return planned(ctx)
+        return world.plan()
 
     @command(role=Role.OWNER, tier=Tier.RISK, group="Act")
     async def golive(ctx: Context) -> Answer:
         """Go live"""
-        return planned(ctx)
+        return world.plan()
 
     @command(role=Role.VIEWER)
     async def peek(ctx: Context, symbol: Annotated[str, Param("market", complete="symbol")] = "BTC/USDT") -> Answer:
@@ -166,11 +166,11 @@ def commands_of(world: World) -> tuple[Command, ...]:
 class House:
     """A dispatcher and everything a test may look at or turn."""
 
-    def __init__(self, *, registry: Registry | None = None) -> None:
-        """Build everything around one running bot."""
+    def __init__(self, *, registry: Registry | None = None, desk: FakeDesk | None = None) -> None:
+        """Build everything around one running bot, or around ``desk``."""
         self.world = World()
         self.clock = ManualClock(NOW)
-        self.desk = FakeDesk(bot_view(1))
+        self.desk = desk or FakeDesk(bot_view(1))
         self.people = MemoryPeople(
             person("olga", Role.OWNER), person("tim", Role.TRADER), person("vera", Role.VIEWER, "de")
         )

@@ -113,7 +113,7 @@ async def test_nobody_is_known_while_people_cannot_be_read() -> None:
     house.people.broken = True
     assert await house.say("/peek", "olga") == ()
     assert await house.say("/buy", "olga") == ()
-    assert await house.say("/pair 12345678", "olga") != (Text(text="x"),)
+    assert house.desk.asked == []
 
 
 async def test_an_error_while_a_stranger_pairs_is_silence() -> None:
@@ -149,7 +149,8 @@ async def test_an_unknown_command_in_a_group_is_for_another_bot() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "field"), [('/peek "open', ""), ("/peek a b", ""), ("/buy size=1,000", "size"), ("/buy amount=1", "amount")]
+    ("line", "field"),
+    [('/peek "open', ""), ("/peek a b", ""), ("/buy size=1,000", "size"), ("/buy amount=1", "amount")],
 )
 async def test_bad_input_is_a_failure_that_says_what_is_accepted(line: str, field: str) -> None:
     house = House()
@@ -228,7 +229,9 @@ async def test_an_unknown_market_names_its_neighbours() -> None:
 def test_menus_hold_what_a_person_may_run() -> None:
     house = House()
     known = house.people.known
-    names = {user: [each.name for each in house.dispatcher.visible(known[f"telegram:{user}"])] for user in ("vera", "tim")}
+    names = {
+        user: [each.name for each in house.dispatcher.visible(known[f"telegram:{user}"])] for user in ("vera", "tim")
+    }
     assert names == {"vera": ["boom", "peek"], "tim": ["buy", "halt", "boom", "peek"]}
     assert house.dispatcher.visible(None) == ()
 
@@ -246,5 +249,3 @@ async def test_no_suggestions_while_the_exchange_is_silent() -> None:
     house = House()
     house.desk.available = False
     assert await house.dispatcher.complete(house.request("/peek"), "peek", "symbol", "") == ()
-
-

@@ -145,6 +145,26 @@ async def test_stopping_waits_for_what_runs() -> None:
     assert view(scheduler, "a").last_error == ""
 
 
+async def test_nothing_begins_while_the_last_ones_finish() -> None:
+    release = asyncio.Event()
+
+    async def slow() -> None:
+        await release.wait()
+
+    first, other, metre = Counted(slow), Counted(), Counted()
+    async with running(job("metre", metre)):
+        scheduler = Scheduler([job("a", first), job("b", other)], SystemClock())
+        await scheduler.start()
+        await asyncio.gather(first.reached(1), other.reached(1))
+        stopping = asyncio.create_task(scheduler.stop())
+        await metre.reached(metre.runs + 1)
+        runs = other.runs
+        await metre.reached(metre.runs + 4)
+        assert other.runs == runs
+        release.set()
+        await stopping
+
+
 async def test_stopping_cancels_what_does_not_finish_in_time() -> None:
     cancelled = asyncio.Event()
 

@@ -1,0 +1,144 @@
+"""The command line: demo, run, replay, doctor. Each imports what it needs when it is called."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from config.language import _
+from data.grids import GridSpec, OutOfRange, Spacing, Trigger
+from data.values import plain
+
+cli = typer.Typer(
+    name="batuta",
+    help="A trading engine you conduct from the phone.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    add_completion=False,
+)
+
+FAILED = 2
+"""Exit code for input that cannot be used."""
+
+
+def _number(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal("nan")
+    if not number.is_finite():
+        raise typer.BadParameter(f"{text!r} is not a number such as 1000 or 0.001")
+    return number
+
+
+def _trigger(text: str) -> Trigger:
+    from commands.parse import parse_trigger
+
+    trigger = parse_trigger(text)
+    if trigger is None:
+        raise typer.BadParameter(f"{text!r} is neither a price such as 25000 nor a percentage such as 10%")
+    return trigger
+
+
+Home = Annotated[Path | None, typer.Option(envvar="BATUTA_HOME", help="Where run-time files live (~/.batuta).")]
+
+
+@cli.command()
+def demo(
+    seed: Annotated[int, typer.Option(help="Seed of the invented market.")] = 7,
+    speed: Annotated[float, typer.Option(help="Simulated seconds per real second.", min=1, max=3600)] = 600.0,
+    minutes: Annotated[float, typer.Option(help="Longest real time the built-in conversation may take.", min=0.1)] = 2,
+    home: Home = None,
+) -> None:
+    """Try Batuta on an invented market, with the console as the chat. Needs no keys and no network."""
+    from chatbot.demo import run_demo
+
+    raise typer.Exit(asyncio.run(run_demo(seed=seed, speed=speed, minutes=minutes, home=home)))
+
+
+@cli.command()
+def run(
+    mode: Annotated[str | None, typer.Option(help="shadow, testnet or production; overrides the settings.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings file.", exists=True, dir_okay=False)] = None,
+    debug: Annotated[bool, typer.Option(help="Write debug messages to the log.")] = False,
+    home: Home = None,
+) -> None:
+    """Run the engine until it is told to stop."""
+    from chatbot.serve import serve
+
+    raise typer.Exit(asyncio.run(serve(mode=mode, config=config, debug=debug, home=home)))
+
+
+@cli.command()
+def doctor(
+    config: Annotated[Path | None, typer.Option(help="Settings file.", exists=True, dir_okay=False)] = None,
+    health: Annotated[bool, typer.Option(help="Only say whether a running engine is alive (for containers).")] = False,
+    home: Home = None,
+) -> None:
+    """Say what is configured, what is reachable, how far the clock is off, and where packages were loaded from."""
+    from chatbot.doctor import examine, healthy
+
+    raise typer.Exit(healthy(home) if health else asyncio.run(examine(config=config, home=home)))
+
+
+@cli.command()
+def replay(
+    candles: Annotated[Path, typer.Option(help="Parquet or CSV file: timestamp, open, high, low, close, volume.")],
+    symbol: Annotated[str, typer.Option(help="Pair the candles are of, such as BTC/USDT.")],
+    lower: Annotated[Any, typer.Option(parser=_number, metavar="PRICE", help="Lowest line.")],
+    upper: Annotated[Any, typer.Option(parser=_number, metavar="PRICE", help="Highest line.")],
+    levels: Annotated[int, typer.Option(help="Number of price lines; the grid has one slot less.")],
+    quote: Annotated[Any, typer.Option(parser=_number, metavar="AMOUNT", help="Investment, in the quote currency.")],
+    spacing: Annotated[Spacing, typer.Option(help="How the lines are laid.")] = Spacing.GEOMETRIC,
+    fee: Annotated[Any, typer.Option(parser=_number, metavar="RATE", help="Fee of each fill; 0.001 is 0.1 %.")] = "0.001",
+    tp: Annotated[Any, typer.Option(parser=_trigger, metavar="LEVEL", help="Take profit: a price, or 10%.")] = None,
+    sl: Annotated[Any, typer.Option(parser=_trigger, metavar="LEVEL", help="Stop loss: a price, or 10%.")] = None,
+    out_of_range: Annotated[OutOfRange, typer.Option(help="What to do outside the range.")] = OutOfRange.HOLD,
+    tick: Annotated[Any, typer.Option(parser=_number, metavar="PRICE", help="Price step (default: finest seen).")] = None,
+    step: Annotated[Any, typer.Option(parser=_number, metavar="BASE", help="Quantity step (default: by worth).")] = None,
+    min_notional: Annotated[Any, typer.Option(parser=_number, metavar="QUOTE", help="Smallest order.")] = None,
+    chart: Annotated[Path | None, typer.Option(help="Write the equity chart here, and a price chart beside it.")] = None,
+    journal: Annotated[Path | None, typer.Option(help="Keep the journal in this new file.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Trade candles from a file through the very same step as live trading, and report."""
+    from chatbot import replay_command as command
+    from data.candles import CandleFileError
+    from data.database import StorageError
+    from engine.replay import ReplayRefused
+
+    if not 0 <= fee < 1:
+        _refuse(f"fee: {plain(fee)} is not a rate; accepted: a number from 0 to below 1, such as 0.001")
+    if journal is not None and journal.exists():
+        _refuse(f"journal: {journal} exists; accepted: the name of a new file")
+    spec = GridSpec(
+        symbol=symbol,
+        lower=lower,
+        upper=upper,
+        levels=levels,
+        spacing=spacing,
+        investment=quote,
+        take_profit=tp,
+        stop_loss=sl,
+        out_of_range=out_of_range,
+    )
+    given = command.ReplayMarket(fee=fee, tick=tick, step=step, min_notional=min_notional)
+    try:
+        report = command.replay_file(candles, spec, given, chart=chart, journal=journal)
+    except (CandleFileError, ReplayRefused, StorageError, ValueError, OSError) as error:
+        _refuse(str(error))
+    if json:
+        sys.stdout.write(command.as_json(report) + "\n")
+    else:
+        command.print_report(report, symbol.partition("/")[2].upper(), Console())
+
+
+def _refuse(problem: str) -> NoReturn:
+    Console(stderr=True).print(f"[bold red]{_('Nothing was done.')}[/] {problem}", highlight=False)
+    raise typer.Exit(FAILED)

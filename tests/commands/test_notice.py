@@ -1,0 +1,233 @@
+"""What is pushed for each event and each rule, and how it reads on a lock screen."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from commands.notice import Lane, Notice, error_notice, notices, pairing_locked, person_joined, restart_report
+from data.advice import Advice, OrdersAdvised, TradingState
+from data.decisions import Decision, Input, Rule
+from data.events import (
+    AdvicePosted,
+    EngineStarted,
+    Event,
+    OrderAbsent,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderRejected,
+    OrderUnknown,
+    PauseBot,
+    Reconciled,
+    RejectReason,
+    ResumeBot,
+    SetOutOfRange,
+    SetStopLoss,
+    SetTakeProfit,
+    SetTradingState,
+    StartBot,
+    StopBot,
+    StopReason,
+    TickerMoved,
+)
+from data.grids import OutOfRange, Trigger, TriggerKind
+from data.orders import Fill, OrderKey, client_id
+from data.values import Mode, Side
+from engine.outcome import Outcome
+from engine.views import BotStatus
+from tests.commands.fake_desk import FakeDesk
+from tests.commands.worlds import NOW, bot_view, market, sample_decision, spec, ticker
+
+BOT = bot_view(1)
+PRICE = Decimal("61000.00")
+
+
+def fill(side: Side, slot: int) -> Fill:
+    return Fill(
+        trade_id="t", client_id=client_id(OrderKey(1, 1, slot, side, 1)), symbol="BTC/USDT", side=side, price=PRICE,
+        quantity=Decimal("0.00200"), fee=Decimal("0.122"), fee_asset="USDT", fee_quote=Decimal("0.122"), maker=True,
+        at=NOW,
+    )  # fmt: skip
+
+
+def decision(rule: Rule, bot: int = 1) -> Decision:
+    return Decision(id="7.1", at=NOW, bot=bot, rule=rule, event="X", inputs=(Input("expected", "1"),))
+
+
+def reconciled(**changes: object) -> Reconciled:
+    base = Reconciled(at=NOW, symbol="BTC/USDT", recovered_fills=0, resolved_orders=0, foreign_orders=(), gap={})
+    return msgspec.structs.replace(base, **changes)
+
+
+def of(event: Event, *decisions: Decision, desk: FakeDesk | None = None) -> tuple[Notice, ...]:
+    return notices(Outcome(sequence=1, event=event, decisions=decisions, bot=1), desk or FakeDesk(BOT))
+
+
+def rejected(reason: RejectReason) -> OrderRejected:
+    return OrderRejected(at=NOW, client_id="bt-1-1-3s1", reason=reason, message="no")
+
+
+TICK = TickerMoved(at=NOW, ticker=ticker("BTC/USDT"))
+ADVICE = Advice(
+    agent="grid", what=OrdersAdvised(bot=1), confidence=Decimal(1), reason="", evidence={}, expires_at=NOW + 1
+)
+
+QUIET: list[Event] = [
+    TICK,
+    OrderAccepted(at=NOW, client_id="a", exchange_id="x"),
+    OrderUnknown(at=NOW, client_id="a"),
+    OrderAbsent(at=NOW, client_id="a"),
+    OrderCancelled(at=NOW, client_id="a"),
+    rejected(RejectReason.WOULD_TAKE),
+    AdvicePosted(at=NOW, advice=ADVICE),
+    EngineStarted(at=NOW, version="1"),
+    reconciled(),
+    reconciled(recovered_fills=3),
+    StartBot(at=NOW, by="a:1", spec=spec(), market=market("BTC")),
+    StopBot(at=NOW, by="a:1", bot=1, sell=True),
+    PauseBot(at=NOW, by="a:1", bot=1),
+    ResumeBot(at=NOW, by="a:1", bot=1),
+    SetTakeProfit(at=NOW, by="a:1", bot=1, trigger=None),
+    SetStopLoss(at=NOW, by="a:1", bot=1, trigger=None),
+    SetOutOfRange(at=NOW, by="a:1", bot=1, policy=OutOfRange.HOLD),
+    SetTradingState(at=NOW, by="a:1", state=TradingState.HALTED),
+]
+
+
+@pytest.mark.parametrize("event", QUIET, ids=lambda each: type(each).__name__)
+def test_events_that_concern_nobody_are_quiet(event: Event) -> None:
+    assert of(event) == ()
+
+
+@pytest.mark.parametrize(
+    ("side", "slot", "title"),
+    [
+        (Side.BUY, 3, "Bought 0.002 BTC at 61000.00"),
+        (Side.SELL, 3, "Sold 0.002 BTC at 61000.00"),
+        (Side.BUY, -1, "Initial buy of 0.002 BTC at 61000.00"),
+        (Side.SELL, -1, "Closing sale of 0.002 BTC at 61000.00"),
+    ],
+)
+def test_a_fill_reads_on_a_lock_screen(side: Side, slot: int, title: str) -> None:
+    (notice,) = of(OrderFilled(at=NOW, fill=fill(side, slot)))
+    assert notice.card.title == title
+    assert (notice.key, notice.lane, notice.silent, notice.mode) == ("fill:1", Lane.TRADE, True, Mode.SHADOW)
+    values = {field.label: field.value for field in notice.card.fields}
+    assert values == {
+        "Bot": "#1 BTC/USDT", "Value": "122.00 USDT", "Fee": "0.12 USDT",
+        "Result": "+3.25 USDT (+0.32 %)", "Grid profit": "+6.30 USDT",
+    }  # fmt: skip
+
+
+def test_a_fill_of_a_bot_that_is_gone_is_still_told() -> None:
+    (notice,) = of(OrderFilled(at=NOW, fill=fill(Side.SELL, 3)), desk=FakeDesk())
+    assert notice.card.title == "Sold 0.002 BTC at 61000"
+    assert notice.mode is None
+
+
+@pytest.mark.parametrize("reason", [each for each in RejectReason if each is not RejectReason.WOULD_TAKE])
+def test_a_rejection_that_needs_somebody_rings(reason: RejectReason) -> None:
+    (notice,) = of(rejected(reason))
+    assert notice.lane is Lane.CRITICAL
+    assert notice.card.title.startswith("Order rejected: ")
+
+
+@pytest.mark.parametrize(("orders", "title"), [(("a",), "1 order that is"), (("a", "b"), "2 orders that are")])
+def test_orders_of_others_are_reported_quietly(orders: tuple[str, ...], title: str) -> None:
+    (notice,) = of(reconciled(foreign_orders=orders))
+    assert title in notice.card.title
+    assert notice.silent
+
+
+LOUD = {
+    Rule.OPEN_GRID: ("Bot #1 BTC/USDT started", Lane.TRADE),
+    Rule.PAUSE_BOT: ("Bot #1 BTC/USDT paused", Lane.TRADE),
+    Rule.RESUME_BOT: ("Bot #1 BTC/USDT trades again", Lane.TRADE),
+    Rule.STOP_BOT: ("Bot #1 BTC/USDT is stopping", Lane.TRADE),
+    Rule.BOT_STOPPED: ("Bot #1 BTC/USDT stopped: stop loss", Lane.CRITICAL),
+    Rule.TAKE_PROFIT: ("Take profit hit on bot #1 BTC/USDT", Lane.CRITICAL),
+    Rule.STOP_LOSS: ("Stop loss hit on bot #1 BTC/USDT", Lane.CRITICAL),
+    Rule.ABOVE_RANGE: ("Price is above the range of bot #1 BTC/USDT", Lane.TRADE),
+    Rule.BELOW_RANGE: ("Price is below the range of bot #1 BTC/USDT", Lane.TRADE),
+    Rule.BACK_IN_RANGE: ("Price is back in the range of bot #1 BTC/USDT", Lane.TRADE),
+    Rule.CHANGE_EXIT: ("Exits of bot #1 BTC/USDT changed", Lane.DIGEST),
+    Rule.CHANGE_TRADING_STATE: ("Trading is active", Lane.CRITICAL),
+    Rule.BOOKS_DISAGREE: ("Books disagree: bot #1 BTC/USDT is paused", Lane.CRITICAL),
+}
+
+
+@pytest.mark.parametrize("rule", Rule)
+def test_every_rule_is_told_or_quiet_on_purpose(rule: Rule) -> None:
+    trigger = Trigger(TriggerKind.PERCENT, Decimal(5))
+    stopped = msgspec.structs.replace(BOT, stop_reason=StopReason.STOP_LOSS, spec=spec(take_profit=trigger))
+    found = of(TICK, decision(rule), desk=FakeDesk(stopped))
+    expected = LOUD.get(rule)
+    assert [(each.card.title, each.lane) for each in found] == ([expected] if expected else [])
+    assert all(button.line == "/why 7.1" for each in found for button in each.card.buttons)
+    assert all(each.mode is Mode.SHADOW and each.card.mode is Mode.SHADOW for each in found)
+
+
+@pytest.mark.parametrize("rule", LOUD)
+def test_a_bot_that_is_not_known_breaks_nothing(rule: Rule) -> None:
+    (notice,) = of(TICK, decision(rule, bot=9), desk=FakeDesk())
+    assert len(notice.card.title) <= 60
+
+
+@pytest.mark.parametrize("rule", LOUD)
+def test_a_bot_without_a_price_breaks_nothing(rule: Rule) -> None:
+    fresh = msgspec.structs.replace(BOT, status=BotStatus.STARTING, ticker=None, profit=None)
+    assert len(of(TICK, decision(rule), desk=FakeDesk(fresh))) == 1
+
+
+def test_the_reason_of_a_trading_state_is_said() -> None:
+    desk = FakeDesk(BOT)
+    desk.view = msgspec.structs.replace(
+        desk.view, trading_state=TradingState.HALTED, trading_state_reason="drawdown 11 %"
+    )
+    (notice,) = of(TICK, decision(Rule.CHANGE_TRADING_STATE, bot=0), desk=desk)
+    assert notice.card.title == "Trading is halted"
+    assert notice.card.fields[0].value == "drawdown 11 %"
+
+
+def test_refused_orders_are_told_once_for_each_reason() -> None:
+    refused = sample_decision(BOT, 1).refused
+    outcome = Outcome(sequence=1, event=TICK, refused=(*refused, *refused), bot=1)
+    (notice,) = notices(outcome, FakeDesk(BOT))
+    assert notice.card.title == "Order refused: the order is worth more than one order may be"
+    assert ("limit", "1000") in [(field.label, field.value) for field in notice.card.fields]
+    (notice,) = notices(outcome, FakeDesk())
+    assert notice.mode is Mode.SHADOW
+
+
+def test_a_start_that_found_everything_in_order() -> None:
+    report = restart_report(
+        FakeDesk(BOT), NOW, [reconciled(recovered_fills=2, resolved_orders=1), reconciled()], NOW - 3_605_000
+    )
+    assert report.card.title == "Batuta is back: books and exchange agree"
+    assert report.lane is Lane.REPLY
+    assert [(field.label, field.value) for field in report.card.fields] == [
+        ("Away for", "1 h"), ("Bots", "1 active"), ("Trading", "trading is active"), ("Fills found", "2"),
+        ("Orders clarified", "1"),
+    ]  # fmt: skip
+
+
+def test_a_start_that_found_a_gap_rings() -> None:
+    report = restart_report(FakeDesk(BOT), NOW, [reconciled(gap={"asset": "BTC"})])
+    assert report.card.title == "Batuta is back: books disagree on BTC/USDT"
+    assert report.lane is Lane.CRITICAL
+    assert report.card.fields[0].label == "Bots"
+
+
+def test_errors_and_people_ring() -> None:
+    told = [
+        error_notice("the daily digest", "ab12", NOW),
+        person_joined("Ada", "telegram:1", "owner", NOW),
+        pairing_locked("Eve", "telegram:2", NOW),
+    ]
+    assert [each.lane for each in told] == [Lane.CRITICAL] * 3
+    assert [each.card.title for each in told] == [
+        "Error: the daily digest", "Ada may now talk to me as owner", "Too many wrong pairing codes from Eve",
+    ]  # fmt: skip

@@ -1,0 +1,218 @@
+"""Every exchange adapter behind one handle, so that one suite can ask the same of each."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import TypeVar
+
+from data.accounts import AccountStore
+from data.database import Database
+from data.events import OrderCancelled, OrderFilled, OrderUpdate, TickerMoved
+from data.orders import Draft, OrderStatus, OrderType, Purpose
+from data.values import Mode, Side
+from engine.clock import ManualClock, SystemClock
+from engine.exchanges.base import Exchange
+from engine.exchanges.paper import PaperExchange
+from engine.exchanges.simulated import Listing, SimulatedExchange
+from engine.risk import Approved
+from tests.servers.binance_public import BinancePublic
+
+START = 1_790_000_000_000
+BALANCES = {"USDT": Decimal(100_000), "BTC": Decimal(100)}
+T = TypeVar("T")
+
+
+class Inbox:
+    """Collects what an adapter emits and lets a test wait for it."""
+
+    def __init__(self) -> None:
+        self.events: list[TickerMoved | OrderUpdate] = []
+        self._arrived = asyncio.Event()
+
+    def emit(self, event: TickerMoved | OrderUpdate) -> None:
+        """Take an event, as the engine's inbox does."""
+        self.events.append(event)
+        self._arrived.set()
+
+    async def until(self, found: Callable[[], T | None]) -> T:
+        """Wait until ``found`` returns something after an event."""
+        while (result := found()) is None:
+            self._arrived.clear()
+            await asyncio.wait_for(self._arrived.wait(), 10)
+        return result
+
+    def filled(self, client_id: str) -> Decimal:
+        """Return the base the order's fills add up to."""
+        fills = (event.fill for event in self.events if isinstance(event, OrderFilled))
+        return sum((fill.quantity for fill in fills if fill.client_id == client_id), Decimal(0))
+
+    def cancelled(self, client_id: str) -> int:
+        """Return how often the order was said to be cancelled."""
+        return sum(isinstance(event, OrderCancelled) and event.client_id == client_id for event in self.events)
+
+    def tickers(self, symbol: str) -> list[TickerMoved]:
+        """Return the tickers of a market."""
+        return [event for event in self.events if isinstance(event, TickerMoved) and event.ticker.symbol == symbol]
+
+
+class Venue(ABC):
+    """One adapter on one market that a test can move. Fees are taken from what a fill brings in, 0.1 % each."""
+
+    symbol = "BTC/USDT"
+    other = "ETH/USDT"
+
+    def __init__(self, folder: Path) -> None:
+        self.inbox = Inbox()
+        self.database = Database(folder / "account.db")
+        self.exchange: Exchange
+
+    async def start(self) -> None:
+        """Open the adapter for the first time."""
+        self.exchange = self.make(AccountStore(self.database))
+        await self.exchange.open(self.inbox.emit)
+
+    async def stop(self) -> None:
+        """Close everything."""
+        await self.exchange.close()
+        self.database.close()
+
+    async def restart(self) -> None:
+        """Replace the adapter by a new one on the same account, as after a crash of the process."""
+        await self.exchange.close()
+        await self.start()
+
+    @abstractmethod
+    def make(self, store: AccountStore) -> Exchange:
+        """Return a new adapter on the account in ``store``."""
+
+    @abstractmethod
+    async def through(self, client_id: str) -> None:
+        """Move the market through the price of a resting order until all of it is filled."""
+
+    @abstractmethod
+    async def touch(self, client_id: str) -> None:
+        """Let the market trade at the price of a resting order until part of it is filled."""
+
+    @abstractmethod
+    async def ticked(self, symbol: str) -> None:
+        """Move a market until a ticker of it could have been seen."""
+
+    async def near(self, side: Side) -> Decimal:
+        """Return the price closest to the market at which a maker order of ``side`` rests."""
+        ticker = await self.exchange.ticker(self.symbol)
+        return ticker.bid if side is Side.BUY else ticker.ask
+
+    async def far(self, side: Side) -> Decimal:
+        """Return a price about a tenth away from the market."""
+        tick = (await self.exchange.market(self.symbol)).filters.price_tick
+        return round((await self.near(side)) * (1 - side.sign * Decimal("0.1")) / tick) * tick
+
+    def order(
+        self, client_id: str, side: Side, price: Decimal, quantity: str = "1", type: OrderType = OrderType.LIMIT_MAKER
+    ) -> Approved:
+        """Return an approved order on the venue's market."""
+        return Approved(
+            Draft(
+                client_id=client_id,
+                bot=1,
+                slot=0,
+                symbol=self.symbol,
+                mode=Mode.SHADOW,
+                side=side,
+                type=type,
+                purpose=Purpose.GRID,
+                price=price,
+                quantity=Decimal(quantity),
+            )
+        )
+
+
+class SimulatedVenue(Venue):
+    """The invented market on a clock turned by hand; a tick as coarse as its moves makes touches frequent."""
+
+    LISTINGS = (
+        Listing(base="BTC", price=100, deviation=0.02, volume=5_000, price_digits=1, quantity_digits=4),
+        Listing(base="ETH", price=10, deviation=0.03, volume=50_000, price_digits=2, quantity_digits=3),
+        Listing(base="BNB", price=5, deviation=0.03, volume=50_000, price_digits=2, quantity_digits=3),
+    )
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.clock = ManualClock(START)
+
+    def make(self, store: AccountStore) -> Exchange:
+        return SimulatedExchange(
+            clock=self.clock, balances=BALANCES, store=store, haircut=Decimal("0.5"), listings=self.LISTINGS
+        )
+
+    async def through(self, client_id: str) -> None:
+        await self._until(client_id, lambda filled, whole: filled == whole)
+
+    async def touch(self, client_id: str) -> None:
+        await self._until(client_id, lambda filled, whole: 0 < filled)
+
+    async def ticked(self, symbol: str) -> None:
+        self.clock.advance(5_000)
+        await self.inbox.until(lambda: self.inbox.tickers(symbol) or None)
+
+    async def _until(self, client_id: str, enough: Callable[[Decimal, Decimal], bool]) -> None:
+        for _ in range(20 * 17_280):
+            self.clock.advance(5_000)
+            report = await self.exchange.order(client_id, self.symbol)
+            assert report is not None
+            if enough(report.filled, report.quantity):
+                return
+        raise AssertionError(f"the market never came to {client_id}")
+
+
+class PaperVenue(Venue):
+    """Live data from a loopback Binance."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.server = BinancePublic()
+
+    async def start(self) -> None:
+        if not self.server.running:
+            await self.server.start()
+        await super().start()
+
+    async def stop(self) -> None:
+        await super().stop()
+        await self.server.stop()
+
+    def make(self, store: AccountStore) -> Exchange:
+        return PaperExchange(
+            clock=SystemClock(), balances=BALANCES, store=store, haircut=Decimal("0.5"), urls=self.server.urls
+        )
+
+    async def through(self, client_id: str) -> None:
+        report = await self.exchange.order(client_id, self.symbol)
+        assert report is not None
+        beyond = report.price - report.side.sign * Decimal("0.5")
+        await self.server.subscribed("btcusdt@bookTicker")
+        await self.server.quote("BTCUSDT", f"{beyond - Decimal('0.01')}", f"{beyond}")
+        await self.inbox.until(lambda: self.inbox.filled(client_id) == report.quantity or None)
+
+    async def touch(self, client_id: str) -> None:
+        report = await self.exchange.order(client_id, self.symbol)
+        assert report is not None
+        await self.server.subscribed("btcusdt@trade")
+        await self.server.trade("BTCUSDT", f"{report.price}", f"{report.quantity / 2}")
+        await self.inbox.until(lambda: self.inbox.filled(client_id) or None)
+
+    async def ticked(self, symbol: str) -> None:
+        market = symbol.replace("/", "")
+        await self.server.subscribed(f"{market.lower()}@bookTicker")
+        await self.server.quote(market, "99.50", "99.60")
+        await self.inbox.until(lambda: self.inbox.tickers(symbol) or None)
+
+
+VENUES: dict[str, type[Venue]] = {"simulated": SimulatedVenue, "paper": PaperVenue}
+"""Every adapter the contract is asked of. A new adapter adds its venue here, and nothing else."""
+
+OPEN, FILLED, CANCELLED = OrderStatus.OPEN, OrderStatus.FILLED, OrderStatus.CANCELLED

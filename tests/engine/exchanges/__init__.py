@@ -1,0 +1,1 @@
+"""Tests of the exchange adapters and what they are made of."""
