@@ -10,15 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import tzinfo
+from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from commands.authorise import recognise
 from commands.context import People, Person
 from commands.dispatch import Dispatcher
-from commands.registry import Role
+from commands.registry import Registry, Role
 from commands.reply import GridPicture, PnlSeries, Reply
+from config.schema import Settings
+from config.secrets import Secrets
 from config.service import Chat
+from engine.clock import Clock
 
 
 class SendError(Exception):
@@ -67,6 +73,21 @@ class Pictures(Protocol):
 
     async def png(self, picture: PnlSeries | GridPicture) -> bytes:
         """Return the PNG of ``picture``. Raises ``ChartFailed``."""
+
+
+class Outfit(msgspec.Struct, frozen=True, kw_only=True):
+    """What a platform may be built with; ``build(outfit)`` of its module returns it, or None when it is not wanted."""
+
+    settings: Settings
+    secrets: Secrets
+    clock: Clock
+    audience: Audience
+    pictures: Pictures
+    registry: Registry
+    charts: Path
+    """Folder for pictures that only the server can show."""
+    interactive: bool
+    """Whether somebody can type at the terminal."""
 
 
 class Audience:

@@ -1,1 +1,31 @@
-"""What people may ask: one registry of typed functions, their authorisation, plans and replies."""
+"""What people may ask: one registry of typed functions, their authorisation, plans and replies.
+
+authorise     who may do what: identity to role, deny by default
+cards         the cards people see most
+complete      suggestions while somebody types
+confirmation  propose, ask again when the world moved, run once, give a receipt
+context       what a handler is given: person, desk, clock, the other counters
+digest        what a day came to
+dispatch      the way of a request: find, authorise, bind, plan or run, answer
+exits         take profit and stop loss on a running bot
+format        numbers, durations and instants as people read them
+guidance      the questions that lead to a grid
+library       the commands, one file each
+matching      finding the market or bot a person meant
+notice        what is pushed unasked, how urgently and in which words
+pairing       one-time codes that let people in
+parse         from a typed line to typed arguments, and back
+people        people as the store keeps them
+phrases       words of an explanation
+pictures      what charts are drawn from
+plan          what a handler intends, and the store of plans that wait for a tap
+ranges        three ranges for a new grid
+reasons       a stored decision as facts
+reference     the documentation made from the code, and its check
+registry      the one table of commands, read from signatures
+reply         the closed union of what a command may answer
+results       profit and loss in words
+standing      what all bots together are worth, and today
+switching     pausing and resuming
+words         words for what the engine knows by name
+"""

@@ -141,7 +141,7 @@ def _distinct(plan: str, controls: tuple[Control, ...]) -> tuple[Control, ...]:
 def _gone(plan: str, why: Gone) -> Failure:
     problem = {
         Gone.UNKNOWN: _("There is no such plan. Nothing was done."),
-        Gone.USED: _("This plan was confirmed before. It ran once, and not again now."),
+        Gone.USED: _("This plan was confirmed before. It runs once, not again."),
         Gone.EXPIRED: _("This plan has expired. Nothing was done."),
         Gone.DISCARDED: _("This plan was discarded. Nothing was done."),
         Gone.FOREIGN: _("This plan belongs to somebody else. Nothing was done."),

@@ -183,7 +183,9 @@ class Dispatcher:
 
     def _offer_first_code(self) -> None:
         code = self._services.pairing.first_code()
-        if code is not None:
+        if code is None:
+            return
+        with use(self._services.settings.chat.locale):
             self._services.announce(_("Nobody owns this bot yet. To own it, send it: /pair {code}").format(code=code))
 
     def _pair(self, request: Request, person: Person | None, line: Line) -> tuple[Reply, ...]:
@@ -193,11 +195,13 @@ class Dispatcher:
         typed = (request.arguments or {}).get("code") or "".join(each.text for each in line.words)
         result = services.pairing.redeem(request.platform, request.user_id, request.user_name, typed)
         if isinstance(result, Person):
-            services.tell(person_joined(result.name, who, result.role.name.lower(), now))
+            with use(services.settings.chat.locale):
+                services.tell(person_joined(result.name, who, result.role.name.lower(), now))
             ready = _("Welcome, {name}. Your role is {role}. Type /help to see what you can ask.")
             return (Text(text=ready.format(name=result.name, role=result.role.name.lower())),)
         if result is Refusal.JUST_LOCKED:
-            services.tell(pairing_locked(request.user_name, who, now))
+            with use(services.settings.chat.locale):
+                services.tell(pairing_locked(request.user_name, who, now))
         if not heard:
             return ()
         if result is Refusal.WRONG:

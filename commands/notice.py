@@ -67,7 +67,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
 def notices(outcome: Outcome, desk: Desk) -> tuple[Notice, ...]:
     """Return what people should hear of a step; most steps are nobody's concern."""
-    found = [_of_event(outcome, desk), *(_of_decision(each, desk) for each in outcome.decisions)]
+    found = [_of_event(outcome, desk), *(_of_decision(each, outcome, desk) for each in outcome.decisions)]
     found += [_of_refused(outcome.event.at, each, desk) for each in outcome.refused]
     kept: dict[str, Notice] = {}
     for each in found:
@@ -131,7 +131,7 @@ def _of_event(outcome: Outcome, desk: Desk) -> Notice | None:
         case OrderRejected():
             return _rejected(event, outcome.bot, desk)
         case Reconciled():
-            return _reconciled(event)
+            return _reconciled(event, outcome.decisions)
         case (
             TickerMoved() | OrderAccepted() | OrderUnknown() | OrderAbsent() | OrderCancelled()
             | AdvicePosted() | EngineStarted()
@@ -147,10 +147,13 @@ def _of_event(outcome: Outcome, desk: Desk) -> Notice | None:
             assert_never(event)
 
 
-def _of_decision(decision: Decision, desk: Desk) -> Notice | None:
+def _of_decision(decision: Decision, outcome: Outcome, desk: Desk) -> Notice | None:
     rule = decision.rule
     match rule:
-        case Rule.OPEN_GRID | Rule.PAUSE_BOT | Rule.RESUME_BOT | Rule.STOP_BOT:
+        case Rule.OPEN_GRID:
+            # The fills of the initial inventory carry the same rule; they are told as fills.
+            return _life(decision, desk) if isinstance(outcome.event, StartBot) else None
+        case Rule.PAUSE_BOT | Rule.RESUME_BOT | Rule.STOP_BOT:
             return _life(decision, desk)
         case Rule.BOT_STOPPED:
             return _stopped(decision, desk)
@@ -162,11 +165,9 @@ def _of_decision(decision: Decision, desk: Desk) -> Notice | None:
             return _exits_changed(decision, desk)
         case Rule.CHANGE_TRADING_STATE:
             return _trading_state(decision, desk)
-        case Rule.BOOKS_DISAGREE:
-            return _books_disagree(decision, desk)
         case (
             Rule.PAIR_SLOT | Rule.REPLACE_ORDER | Rule.PRICE_CROSSED | Rule.ORDER_REJECTED
-            | Rule.CLOSE_INVENTORY | Rule.RETRY_SAME_ID
+            | Rule.CLOSE_INVENTORY | Rule.RETRY_SAME_ID | Rule.BOOKS_DISAGREE
         ):  # fmt: skip
             return None
         case _:
@@ -202,15 +203,19 @@ def _rejected(event: OrderRejected, bot: int, desk: Desk) -> Notice | None:
     return _notice(f"rejected:{bot}:{event.reason}", Lane.CRITICAL, event.at, card, view, bot=bot)
 
 
-def _reconciled(event: Reconciled) -> Notice | None:
-    # A gap is told by its decision, which names the bots it pauses.
-    if not event.foreign_orders:
-        return None
+def _reconciled(event: Reconciled, decisions: Sequence[Decision]) -> Notice | None:
     count = len(event.foreign_orders)
-    title = ngettext("{symbol}: {n} order that is not mine", "{symbol}: {n} orders that are not mine", count).format(
-        symbol=event.symbol, n=count
-    )
-    card = _card(title, note=_("They were left alone, and the balance they lock is not mine to use."))
+    foreign = ngettext("{n} order that is not mine", "{n} orders that are not mine", count).format(n=count)
+    if event.gap:
+        fields = [Field(name, value) for name, value in event.gap.items()]
+        if count:
+            fields.append(Field(_("Also"), foreign))
+        title = _("Books disagree on {symbol}: its bots are paused").format(symbol=event.symbol)
+        why = next((_why(each) for each in decisions if each.rule is Rule.BOOKS_DISAGREE), ())
+        return _notice(f"gap:{event.symbol}", Lane.CRITICAL, event.at, _card(title, *fields, buttons=why))
+    if not count:
+        return None
+    card = _card(f"{event.symbol}: {foreign}", note=_("Left alone; the balance locked there is not mine to use."))
     return _notice(f"foreign:{event.symbol}", Lane.DIGEST, event.at, card, silent=True)
 
 
@@ -227,6 +232,8 @@ def _of_refused(at: Millis, refused: Refused, desk: Desk) -> Notice:
 
 def _life(decision: Decision, desk: Desk) -> Notice:
     view = desk.bot(decision.bot)
+    if decision.rule is Rule.STOP_BOT and view is not None and not view.status.active:
+        return _stopped(decision, desk)
     title = {
         Rule.OPEN_GRID: _("Bot {bot} started"),
         Rule.PAUSE_BOT: _("Bot {bot} paused"),
@@ -283,13 +290,6 @@ def _trading_state(decision: Decision, desk: Desk) -> Notice:
     fields = [Field(_("Why"), engine.trading_state_reason)] if engine.trading_state_reason else []
     card = _card(title, *fields, mode=engine.mode, buttons=_why(decision))
     return _notice("trading_state", Lane.CRITICAL, decision.at, card, mode=engine.mode)
-
-
-def _books_disagree(decision: Decision, desk: Desk) -> Notice:
-    view = desk.bot(decision.bot)
-    title = _("Books disagree: bot {bot} is paused").format(bot=_named(decision.bot, view))
-    fields = [Field(each.name, each.value) for each in decision.inputs]
-    return _about(decision, view, Lane.CRITICAL, title, *fields)
 
 
 def _about(

@@ -6,18 +6,16 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import msgspec
+from pydantic import InstanceOf, TypeAdapter, ValidationError
 
 from commands.registry import Command, Parameter, ParameterKind
 from commands.reply import Failure
 from config.language import _
 from data.grids import Trigger, TriggerKind
 from data.values import ZERO, plain
-
-if TYPE_CHECKING:
-    from pydantic import ValidationError
 
 NONE = "none"
 """Stands for no value where a parameter may have none."""
@@ -116,7 +114,7 @@ def bind(command: Command, raw: Mapping[str, str]) -> dict[str, Any] | Failure:
         text = raw.get(parameter.name)
         if text is None and parameter.required:
             return Failure(
-                problem=_("{name} is missing: {help}.").format(name=parameter.name, help=parameter.help.rstrip(".")),
+                problem=_("{name} is missing: {help}.").format(name=parameter.name, help=_(parameter.help).rstrip(".")),
                 field=parameter.name, accepted=f"{accepted(parameter)}\n{command.usage}",
             )  # fmt: skip
         try:
@@ -208,9 +206,6 @@ def _typed(parameter: Parameter, text: str) -> str | int | Decimal | bool | Trig
 
 
 def _constrained(parameter: Parameter, value: Any) -> Any:
-    # Imported here because building the schemas costs more than everything else a start needs of this module.
-    from pydantic import InstanceOf, TypeAdapter, ValidationError
-
     kind = InstanceOf[Trigger] if parameter.type is Trigger else parameter.type
     annotated: Any = Annotated[(kind, *parameter.constraints)]
     try:

@@ -21,6 +21,7 @@ _NUMBER = re.compile(
 )
 _SCALES = {"k": 3, "thousand": 3, "m": 6, "million": 6, "b": 9, "billion": 9}
 _MIXED = re.compile(r"[^\s()\"';:!?]*\d[^\s()\"';:!?]*")
+_PUNCTUATION = ".,-"
 _WORD = re.compile(r"[A-Za-z]+")
 _PAIR = re.compile(r"\b[A-Za-z0-9]{2,12}/[A-Za-z0-9]{2,12}\b")
 _CAPITALS = re.compile(r"\b[A-Z][A-Z0-9]+\b")
@@ -50,6 +51,8 @@ _PHRASES = {
 }
 _OPPOSITE = {"above": "below", "below": "above", "rose": "fell", "fell": "rose"}
 _SIDES = ("buy", "sell")
+_DENIED = re.compile(r"\b(?:no|none)$", re.IGNORECASE)
+"""A line such as *sell: no* is no ground for saying that something was sold."""
 _COINS = {
     "bitcoin": "BTC", "ether": "ETH", "ethereum": "ETH", "solana": "SOL", "ripple": "XRP", "dogecoin": "DOGE",
     "cardano": "ADA", "litecoin": "LTC", "tether": "USDT", "shiba": "SHIB", "polygon": "MATIC", "tron": "TRX",
@@ -88,7 +91,7 @@ class _Line(msgspec.Struct, frozen=True):
 
 def objection(text: str, record: Sequence[str]) -> str | None:
     """Return why ``text`` must not be shown beside ``record`` (its lines), or None when it may."""
-    lines = [_Line(tuple(_numbers(line)), _claims(line)) for line in record]
+    lines = [_Line(tuple(_numbers(line)), frozenset() if _DENIED.search(line) else _claims(line)) for line in record]
     whole = "\n".join(record)
     return _shape(text) or _symbols(text, whole) or _words(text, whole, lines) or _figures(text, whole, lines)
 
@@ -147,26 +150,33 @@ def _words(text: str, whole: str, lines: Sequence[_Line]) -> str | None:
 
 
 def _figures(text: str, whole: str, lines: Sequence[_Line]) -> str | None:
-    verbatim = set(_MIXED.findall(whole))
+    verbatim = {word.strip(_PUNCTUATION) for word in _MIXED.findall(whole)}
     for sentence in re.split(r"[.!?;](?=\s|$)", text):
         lost = not _LOSS.isdisjoint(_WORD.findall(sentence.lower()))
         for clause in _CLAUSE.split(sentence):
             sides = [side for side in _SIDES if side in _claims(clause)]
             side = sides[0] if len(sides) == 1 else None
             for number in _numbers(clause):
-                if not any(_borne_out(number, line, side, lost) for line in lines):
+                if not _borne_out(number, lines, side, lost):
                     return f"a number that is not in the record: {number.value}" + (f" ({side})" if side else "")
-    for word in _MIXED.findall(_NUMBER.sub(" ", text)):
-        if word.strip(".,-") not in verbatim:
-            return f"a number that cannot be read: {word!a}"
+    return _unread(text, verbatim)
+
+
+def _unread(text: str, verbatim: set[str]) -> str | None:
+    read = {place for match in _NUMBER.finditer(text) for place in range(*match.span("digits"))}
+    for match in _MIXED.finditer(text):
+        if match.group().strip(_PUNCTUATION) in verbatim:
+            continue
+        if any(text[place].isdigit() and place not in read for place in range(*match.span())):
+            return f"a number that cannot be read: {match.group()!a}"
     return None
 
 
-def _borne_out(said: _Number, line: _Line, side: str | None, lost: bool) -> bool:
-    # A line about one side alone cannot bear out a number said of the other.
-    if side is not None and side not in line.claims and not line.claims.isdisjoint(_SIDES):
-        return False
-    return any(_same(said, stored, lost) for stored in line.numbers)
+def _borne_out(said: _Number, lines: Sequence[_Line], side: str | None, lost: bool) -> bool:
+    bearing = [line for line in lines if any(_same(said, stored, lost) for stored in line.numbers)]
+    sided = [line for line in bearing if not line.claims.isdisjoint(_SIDES)]
+    # What the record says of one side bears out nothing about the other.
+    return any(side in line.claims for line in sided) if side is not None and sided else bool(bearing)
 
 
 def _same(said: _Number, stored: _Number, lost: bool) -> bool:

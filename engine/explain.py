@@ -26,7 +26,7 @@ _TASK = (
     "advice, no forecasts. If the record is not enough, repeat its most important fact."
 )
 _SHOWN = 40
-_LINE = 240
+_LINE = 400
 _THOUGHT = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 
 
@@ -81,7 +81,10 @@ class OllamaExplainer:
 
 def _record(decision: Decision, facts: Sequence[str]) -> list[str]:
     lines = [f"Rule: {_spaced(decision.rule)}", f"Cause: {_spaced(decision.event)}"]
-    lines += [f"Known: {_spaced(known.name)} {known.value}" for known in decision.inputs]
+    # On one line, so that the price of a fill stays beside its side.
+    known = ", ".join(f"{_spaced(each.name)} {each.value}" for each in decision.inputs if each.value != "no")
+    if known:
+        lines.append(f"Known: {known}")
     lines += [f"Not done: {other.what}, because {other.why_not}" for other in decision.alternatives]
     for what, many in (
         ("Orders placed", decision.approved),

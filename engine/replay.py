@@ -164,7 +164,8 @@ class Replay:
         )
 
 
-_LIMITS = RiskLimits(stale_millis=10 * 86_400_000, price_band_percent=Decimal(1000))
+# Recorded candles may pause for weeks, and a grid over years of a young coin spans a hundredfold: neither is a mistake.
+_LIMITS = RiskLimits(stale_millis=1 << 60, price_band_percent=Decimal(10**9))
 
 
 def _bar_length(at: Sequence[Millis]) -> Millis:

@@ -53,12 +53,15 @@ class Runner:
     # -- life
 
     async def start(self, version: str) -> None:
-        """Connect and begin to consume. Reconciling is the caller's next step."""
+        """Begin to consume. Connecting and reconciling are the caller's next steps."""
         self.execution.start()
         self._task = asyncio.get_running_loop().create_task(self._run(), name="engine")
-        await self.exchange.open(self.post)
         self.post(EngineStarted(at=self.clock.now(), version=version))
         await self.settled()
+
+    async def connect(self) -> None:
+        """Connect to the exchange; order updates flow from here on. Raises ``ExchangeUnavailable``; may be repeated."""
+        await self.exchange.open(self.post)
 
     async def stop(self) -> None:
         """Work off the inbox, then stop. Orders stay on the exchange."""
@@ -219,7 +222,7 @@ def _thawed(sequence: int, frozen: bytes) -> EngineState | None:
 
 
 def save_checkpoint(runner: Runner) -> int:
-    """Keep the state of the last committed step, so that the next start reads only what comes after; return its number."""
+    """Keep the state of the last committed step, so that the next start reads only what follows; return its number."""
     sequence = runner.engine.state.sequence
     if sequence and not runner.journal.pending:
         runner.journal.checkpoint(sequence, freeze(runner.engine.state))

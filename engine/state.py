@@ -175,5 +175,5 @@ def freeze(state: EngineState) -> bytes:
 
 
 def thaw(frozen: bytes) -> EngineState:
-    """Return the state that ``freeze`` wrote. Raises ``msgspec.ValidationError`` when its shape is from another version."""
+    """Return the state that ``freeze`` wrote. Raises ``msgspec.ValidationError`` when another version wrote it."""
     return _DECODER.decode(frozen)

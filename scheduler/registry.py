@@ -59,6 +59,8 @@ class JobContext(msgspec.Struct, frozen=True, kw_only=True):
     """Thin out old equity points and delivered messages."""
     checkpoint: Callable[[], Awaitable[None]]
     """Fold the database's write-ahead log back into it."""
+    heartbeat: Callable[[], Awaitable[None]]
+    """Leave a sign of life for whoever watches the process from outside."""
     back_up: Callable[[], Awaitable[None]]
     """Copy the running database and drop the oldest copies."""
 

@@ -3,10 +3,11 @@
 A bar says four prices and not their order. The path taken is open → nearer extreme → other extreme → close: a bar that
 closes up is taken to have made its low first, one that closes down its high. Rules, each on the safe side:
 
-- a buy fills only if the low is *below* its price, a sell only if the high is *above* (touching is not enough);
-- fills are at the order's own price, also when the bar opens beyond it;
+- a buy fills if the low is *below* its price, a sell if the high is *above* (touching is not enough);
+- fills are at the order's own price; what the bar opens beyond fills first, also at its own price;
 - orders placed during a bar can fill from the next bar on, so a slot has at most one leg per bar;
-- a level at which something else happens (a stop) is reached on the path: at its price, or at the open if beyond it.
+- a level at which something else happens (a stop) is reached on the path: at its price, or at the open if beyond it;
+- the price of a fill on the path is a price seen: what the fill itself brought within reach happens there.
 """
 
 from __future__ import annotations
@@ -60,10 +61,18 @@ class CandleWalk:
         self._active = {resting.order.draft.client_id for _, _, resting in (*book.buys, *book.sells)}
         up = candle.close >= candle.open
         extremes = (candle.low, candle.high) if up else (candle.high, candle.low)
-        self._leg(candle.open)
+        self._gap(candle.open)
         self._tell(candle.open, self._at)
-        for price in extremes:
+        for price in (*extremes, candle.close):
             self._leg(price)
+
+    def _gap(self, price: Decimal) -> None:
+        """Fill what the bar opens beyond; nothing was seen between the last close and the open."""
+        down = price < self._position
+        for falling in (down, not down):
+            while (resting := self._next_order(price, falling=falling)) is not None:
+                self._fill(resting)
+        self._position = price
 
     def _leg(self, target: Decimal) -> None:
         falling = target < self._position
@@ -75,6 +84,8 @@ class CandleWalk:
                 self._reach(stop, target, falling=falling)
             elif resting is not None:
                 self._fill(resting)
+                if self._loud(self._position, self._position):
+                    self._tell(self._position, self._at)
             else:
                 break
         self._position = target

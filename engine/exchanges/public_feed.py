@@ -67,6 +67,8 @@ class PublicFeed:
         )
         self._ccxt.number = Decimal  # the text of the exchange becomes money without passing through a float
         self._ccxt.has["fetchCurrencies"] = False
+        if urls and not any(address.startswith(("https:", "wss:")) for address in urls.values()):
+            self._ccxt.timeout_on_exit = 0  # only encrypted connections need time to say goodbye
 
     @property
     def streams(self) -> bool:

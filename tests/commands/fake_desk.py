@@ -24,7 +24,7 @@ from data.events import (
 )
 from data.grids import GridSpec, Trigger
 from data.market import Candle, Market, Ticker
-from data.orders import Fill
+from data.orders import Fill, Refused
 from data.values import Millis, Mode
 from engine.desk import AssetView, EngineView, EquityPoint
 from engine.exchanges.base import ExchangeUnavailable, MarketUnknown, timeframe_millis
@@ -53,6 +53,8 @@ class FakeDesk:
         self.asked: list[Control] = []
         self.problem = ""
         self.available = True
+        self.no_candles = False
+        self.refused: tuple[Refused, ...] = ()
         self.plan_problems: tuple[Problem, ...] = ()
         self.largest_levels: int | None = None
         self.smallest_investment: Decimal | None = None
@@ -87,7 +89,7 @@ class FakeDesk:
             return Outcome(sequence=0, event=control, problem=self.problem)
         bot = self._apply(control)
         self.view = msgspec.structs.replace(self.view, sequence=self.view.sequence + 1)
-        return Outcome(sequence=self.view.sequence, event=control, bot=bot)
+        return Outcome(sequence=self.view.sequence, event=control, bot=bot, refused=self.refused)
 
     def engine(self) -> EngineView:
         """Return the engine as a whole."""
@@ -124,7 +126,7 @@ class FakeDesk:
     async def candles(self, symbol: str, timeframe: str, limit: int) -> Sequence[Candle]:
         """Return bars of a slow wave around the last price."""
         self._reach()
-        return wave(self.tickers[symbol].last, timeframe_millis(timeframe), limit, self.now)
+        return [] if self.no_candles else wave(self.tickers[symbol].last, timeframe_millis(timeframe), limit, self.now)
 
     async def plan(self, spec: GridSpec) -> GridPlan:
         """Return a plan with the problems set on this desk."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated
@@ -104,6 +105,9 @@ class World:
         self.refuse: Reply | None = None
         self.controls = 1
         self.acts = True
+        self.gate: asyncio.Event | None = None
+        """Holds a command back until it is set."""
+        self.waiting = asyncio.Event()
         self.acted = 0
         self.quoted = True
 
@@ -136,6 +140,9 @@ def commands_of(world: World) -> tuple[Command, ...]:
     @command(role=Role.TRADER, tier=Tier.MONEY, group="Act")
     async def buy(ctx: Context, size: Annotated[int, Param("how much")] = 1) -> Answer:
         """Buy something"""
+        if world.gate is not None:
+            world.waiting.set()
+            await world.gate.wait()
         return world.plan()
 
     @command(role=Role.OWNER, tier=Tier.RISK, group="Act")

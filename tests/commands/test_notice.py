@@ -70,6 +70,7 @@ def rejected(reason: RejectReason) -> OrderRejected:
     return OrderRejected(at=NOW, client_id="bt-1-1-3s1", reason=reason, message="no")
 
 
+START = StartBot(at=NOW, by="a:1", spec=spec(), market=market("BTC"))
 TICK = TickerMoved(at=NOW, ticker=ticker("BTC/USDT"))
 ADVICE = Advice(
     agent="grid", what=OrdersAdvised(bot=1), confidence=Decimal(1), reason="", evidence={}, expires_at=NOW + 1
@@ -86,7 +87,7 @@ QUIET: list[Event] = [
     EngineStarted(at=NOW, version="1"),
     reconciled(),
     reconciled(recovered_fills=3),
-    StartBot(at=NOW, by="a:1", spec=spec(), market=market("BTC")),
+    START,
     StopBot(at=NOW, by="a:1", bot=1, sell=True),
     PauseBot(at=NOW, by="a:1", bot=1),
     ResumeBot(at=NOW, by="a:1", bot=1),
@@ -142,6 +143,32 @@ def test_orders_of_others_are_reported_quietly(orders: tuple[str, ...], title: s
     assert notice.silent
 
 
+def test_books_that_disagree_ring_once_and_say_by_how_much() -> None:
+    gap = {"asset": "BTC", "expected": "1", "found": "0"}
+    (notice,) = of(reconciled(gap=gap, foreign_orders=("a",)), decision(Rule.BOOKS_DISAGREE, bot=0))
+    assert notice.card.title == "Books disagree on BTC/USDT: its bots are paused"
+    assert notice.lane is Lane.CRITICAL
+    assert [field.value for field in notice.card.fields] == ["BTC", "1", "0", "1 order that is not mine"]
+    assert notice.card.buttons[0].line == "/why 7.1"
+
+
+def test_a_gap_alone_is_told_even_without_a_record() -> None:
+    (notice,) = of(reconciled(gap={"asset": "BTC"}))
+    assert len(notice.card.fields) == 1
+    assert notice.card.buttons == ()
+
+
+def test_the_fills_of_the_first_inventory_are_told_as_fills() -> None:
+    (notice,) = of(OrderFilled(at=NOW, fill=fill(Side.BUY, -1)), decision(Rule.OPEN_GRID))
+    assert notice.key == "fill:1"
+
+
+def test_a_bot_with_nothing_to_wind_down_has_stopped_at_once() -> None:
+    stopped = msgspec.structs.replace(BOT, status=BotStatus.STOPPED, stop_reason=StopReason.PERSON)
+    (notice,) = of(TICK, decision(Rule.STOP_BOT), desk=FakeDesk(stopped))
+    assert notice.card.title == "Bot #1 BTC/USDT stopped: a person asked"
+
+
 LOUD = {
     Rule.OPEN_GRID: ("Bot #1 BTC/USDT started", Lane.TRADE),
     Rule.PAUSE_BOT: ("Bot #1 BTC/USDT paused", Lane.TRADE),
@@ -155,7 +182,6 @@ LOUD = {
     Rule.BACK_IN_RANGE: ("Price is back in the range of bot #1 BTC/USDT", Lane.TRADE),
     Rule.CHANGE_EXIT: ("Exits of bot #1 BTC/USDT changed", Lane.DIGEST),
     Rule.CHANGE_TRADING_STATE: ("Trading is active", Lane.CRITICAL),
-    Rule.BOOKS_DISAGREE: ("Books disagree: bot #1 BTC/USDT is paused", Lane.CRITICAL),
 }
 
 
@@ -163,7 +189,7 @@ LOUD = {
 def test_every_rule_is_told_or_quiet_on_purpose(rule: Rule) -> None:
     trigger = Trigger(TriggerKind.PERCENT, Decimal(5))
     stopped = msgspec.structs.replace(BOT, stop_reason=StopReason.STOP_LOSS, spec=spec(take_profit=trigger))
-    found = of(TICK, decision(rule), desk=FakeDesk(stopped))
+    found = of(START, decision(rule), desk=FakeDesk(stopped))
     expected = LOUD.get(rule)
     assert [(each.card.title, each.lane) for each in found] == ([expected] if expected else [])
     assert all(button.line == "/why 7.1" for each in found for button in each.card.buttons)
@@ -172,14 +198,14 @@ def test_every_rule_is_told_or_quiet_on_purpose(rule: Rule) -> None:
 
 @pytest.mark.parametrize("rule", LOUD)
 def test_a_bot_that_is_not_known_breaks_nothing(rule: Rule) -> None:
-    (notice,) = of(TICK, decision(rule, bot=9), desk=FakeDesk())
+    (notice,) = of(START, decision(rule, bot=9), desk=FakeDesk())
     assert len(notice.card.title) <= 60
 
 
 @pytest.mark.parametrize("rule", LOUD)
 def test_a_bot_without_a_price_breaks_nothing(rule: Rule) -> None:
     fresh = msgspec.structs.replace(BOT, status=BotStatus.STARTING, ticker=None, profit=None)
-    assert len(of(TICK, decision(rule), desk=FakeDesk(fresh))) == 1
+    assert len(of(START, decision(rule), desk=FakeDesk(fresh))) == 1
 
 
 def test_the_reason_of_a_trading_state_is_said() -> None:

@@ -103,8 +103,8 @@ async def test_an_order_rests_and_locks_what_it_may_spend(venue: Venue) -> None:
     answer = await accepted(venue, "bt-1-1-0b1", Side.BUY, price, "2")
     report = await venue.exchange.order("bt-1-1-0b1", venue.symbol)
     assert report is not None
-    assert (report.exchange_id, report.price, report.quantity) == (answer.exchange_id, price, 2)
-    assert (report.status, report.filled) == (OPEN, 0)
+    assert (report.exchange_id, report.price, report.quantity) == (answer.exchange_id, price, Decimal(2))
+    assert (report.status, report.filled) == (OPEN, Decimal(0))
     assert list(await venue.exchange.open_orders(venue.symbol)) == [report]
     assert await venue.exchange.open_orders(venue.other) == []
     assert await held(venue, "USDT") == Balance("USDT", BALANCES["USDT"] - 2 * price, 2 * price)
@@ -204,7 +204,7 @@ async def test_a_resting_order_fills_at_its_own_price(venue: Venue) -> None:
     assert sum(fill.quantity for fill in fills) == 1
     report = await venue.exchange.order("bt-1-1-0b1", venue.symbol)
     assert report is not None
-    assert (report.status, report.filled) == (FILLED, 1)
+    assert (report.status, report.filled) == (FILLED, Decimal(1))
     assert (await held(venue, "BTC")).total == BALANCES["BTC"] + 1 - RATE
     assert await held(venue, "USDT") == Balance("USDT", BALANCES["USDT"] - price, Decimal(0))
 

@@ -1,0 +1,262 @@
+"""The composition root: everything is made here, once, and handed to whoever needs it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets as randomness
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import structlog
+
+from chatbot.charts.renderer import Renderer
+from chatbot.folders import Folders
+from chatbot.logbook import LogBook
+from chatbot.platform import Audience, Platform
+from chatbot.push import Pusher
+from commands.digest import digest
+from commands.dispatch import Dispatcher, Services
+from commands.notice import Notice, error_notice, notices, restart_report
+from commands.pairing import Pairing
+from commands.people import StoredPeople
+from commands.registry import Registry, discover
+from config.schema import Settings
+from data.database import Database
+from data.equity import EquityStore
+from data.events import Reconciled
+from data.journal import Journal
+from data.outbox import Outbox
+from data.people import PeopleStore
+from data.values import HUNDRED, Millis, Mode
+from engine.agents.base import discover as discover_agents
+from engine.agents.base import makers
+from engine.clock import Clock
+from engine.exchanges.base import Exchange, ExchangeUnavailable
+from engine.explain import OllamaExplainer
+from engine.front_desk import FrontDesk
+from engine.outcome import Outcome
+from engine.risk import RiskLimits
+from engine.runner import Runner, load_engine, save_checkpoint
+from engine.supervisor import Supervisor
+from scheduler.registry import AgentTick, JobContext, collect
+from scheduler.runner import Scheduler
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+"""Seconds between two attempts to reach the exchange: doubled each time, up to the longest."""
+
+KEPT_DELIVERED_DAY: Millis = 86_400_000
+log = structlog.get_logger(__name__)
+
+
+def limits_of(settings: Settings) -> RiskLimits:
+    """Return the risk gate's limits as configured."""
+    risk = settings.risk_management
+    return RiskLimits(
+        max_order_notional=risk.max_order_notional,
+        max_total_exposure=risk.max_total_exposure,
+        stale_millis=int(risk.stale_data_seconds * 1000),
+        price_band_percent=min(risk.price_band_perc, HUNDRED),
+        armed=frozenset({Mode.SHADOW}),
+    )
+
+
+class App:
+    """A whole Batuta: engine, agents, jobs, chat. ``start`` and ``stop`` it within one event loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        folders: Folders,
+        exchange: Exchange,
+        clock: Clock,
+        *,
+        announce: Callable[[str], None],
+        speed: float = 1.0,
+    ) -> None:
+        """Put everything together. Raises ``StorageError`` when another engine has this home, or its files are bad.
+
+        ``announce`` prints one-time codes where only the operator reads; ``speed`` is simulated seconds per real one.
+        """
+        self.settings, self.folders, self.clock, self._announce = settings, folders, clock, announce
+        self.database = Database(folders.database)
+        self.journal = Journal(self.database)
+        self._was_sequence = self.journal.last_sequence
+        self.runner = Runner(load_engine(self.journal, limits_of(settings)), self.journal, exchange, clock)
+        self.equity = EquityStore(self.database)
+        self.desk = FrontDesk(
+            self.runner,
+            self.equity,
+            version=version("batuta"),
+            mode=Mode(settings.operation_mode),
+            max_bots=settings.risk_management.max_bots,
+        )
+        self.people = StoredPeople(PeopleStore(self.database), clock)
+        self.pairing = Pairing(clock, self.people)
+        self.audience = Audience(self.people, settings.chat)
+        self.renderer = Renderer()
+        self.outbox = Outbox(self.database)
+        self.pusher = Pusher(self.outbox, self.audience, clock)
+        self.supervisor = Supervisor(makers(discover_agents(), settings), self.desk, self.runner.post, clock)
+        self.scheduler = Scheduler(
+            collect(self._job_context()),
+            clock,
+            speed=speed,
+            grace_seconds=settings.scheduler.shutdown_grace_seconds,
+        )
+        self.registry: Registry = discover()
+        self.dispatcher = Dispatcher(self._services())
+        self.platforms: list[Platform] = []
+        self.ready = asyncio.Event()
+        self._connecting: asyncio.Task[None] | None = None
+
+    # -- life
+
+    async def start(self, platforms: Sequence[Platform]) -> None:
+        """Start everything; trading begins once the exchange is reached and the books are compared."""
+        self.platforms = list(platforms)
+        self.runner.observers.append(self._observe)
+        await self.runner.start(version("batuta"))
+        await self.pusher.start(self.platforms)
+        for platform in self.platforms:
+            await platform.start(self.dispatcher)
+        code = self.pairing.first_code()
+        if code is not None:
+            self._announce(f"Nobody owns this Batuta yet. To own it, send it: /pair {code}")
+        self._connecting = asyncio.create_task(self._connect(), name="connect")
+
+    async def stop(self) -> None:
+        """Let jobs and answers finish, keep the state, and close everything. Orders stay where they are."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.gather(self._connecting, return_exceptions=True)
+        await self.scheduler.stop()
+        for platform in self.platforms:
+            await self._quietly(platform.stop())
+        await self.pusher.stop()
+        await self.runner.stop()
+        save_checkpoint(self.runner)
+        await self.renderer.close()
+        self.database.close()
+
+    async def _quietly(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Exception:
+            log.exception("stop_failed")
+
+    async def _connect(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                await self.runner.connect()
+                reports = await self.desk.reconcile()
+                break
+            except ExchangeUnavailable as error:
+                log.warning("exchange_unavailable", reason=str(error), retry_seconds=pause)
+                await self.clock.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+        await self._heartbeat()
+        await self.scheduler.start()
+        self._report_restart(reports)
+        self.ready.set()
+        log.info("ready", bots=len(self.desk.bots()), sequence=self.desk.engine().sequence)
+
+    def _report_restart(self, reports: Sequence[Reconciled]) -> None:
+        if self._was_sequence:
+            self.pusher.push((restart_report(self.desk, self.clock.now(), reports),))
+
+    # -- what happened, told to people
+
+    def _observe(self, outcome: Outcome) -> None:
+        if not self.settings.alerts.enabled:
+            return
+        found = notices(outcome, self.desk)
+        if found:
+            self.pusher.push(found)
+
+    def _tell(self, notice: Notice) -> None:
+        self.pusher.push((notice,))
+
+    # -- wiring
+
+    def _services(self) -> Services:
+        ai, settings = self.settings.ai_agent, self.settings
+        explainer = None
+        if ai.enabled and ai.features.decision_explanation:
+            model = ai.model
+            explainer = OllamaExplainer(
+                base_url=str(ai.base_url),
+                model=model.model_name or "",
+                timeout_seconds=float(model.timeout_seconds or 30),
+                temperature=float(model.temperature or 0),
+                max_tokens=int(model.max_tokens or 500),
+            )
+        return Services(
+            registry=self.registry,
+            desk=self.desk,
+            clock=self.clock,
+            settings=settings,
+            people=self.people,
+            jobs=self.scheduler,
+            agents=self.supervisor,
+            pairing=self.pairing,
+            announce=self._announce,
+            tell=self._tell,
+            explainer=explainer,
+            logs=LogBook(self.folders.home / settings.logging.log_file),
+        )
+
+    def _job_context(self) -> JobContext:
+        supervisor = self.supervisor
+        views = {view.name: view for view in supervisor.agents()}
+        return JobContext(
+            settings=self.settings,
+            agents=tuple(
+                AgentTick(name=name, what=views[name].what, interval_seconds=supervisor.interval_seconds(name))
+                for name in supervisor.names()
+            ),
+            tick_agent=supervisor.tick,
+            reconcile=self._reconcile,
+            snapshot_equity=self._snapshot_equity,
+            send_digest=self._send_digest,
+            save_state=self._save_state,
+            prune=self._prune,
+            checkpoint=self._checkpoint,
+            heartbeat=self._heartbeat,
+            back_up=self._back_up,
+        )
+
+    async def _reconcile(self) -> None:
+        try:
+            await self.desk.reconcile()
+        except ExchangeUnavailable:
+            self._tell(error_notice("the exchange does not answer", randomness.token_hex(4), self.clock.now()))
+            raise
+
+    async def _snapshot_equity(self) -> None:
+        self.desk.sample_equity()
+
+    async def _send_digest(self) -> None:
+        notice = digest(self.desk, self.clock.now())
+        if notice is not None:
+            self._tell(notice)
+
+    async def _save_state(self) -> None:
+        save_checkpoint(self.runner)
+
+    async def _prune(self) -> None:
+        now = self.clock.now()
+        self.equity.prune(now)
+        self.outbox.prune(now - self.settings.storage.keep_delivered_messages_days * KEPT_DELIVERED_DAY)
+
+    async def _checkpoint(self) -> None:
+        self.database.checkpoint()
+
+    async def _heartbeat(self) -> None:
+        self.folders.heartbeat.write_text(datetime.fromtimestamp(self.clock.now() / 1000, UTC).isoformat() + "\n")
+
+    async def _back_up(self) -> None:
+        keep = self.settings.storage.backups_to_keep
+        if keep:
+            await asyncio.to_thread(self.database.rotate, self.folders.backups, keep, self.clock.now())

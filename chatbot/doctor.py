@@ -1,0 +1,186 @@
+"""`batuta doctor`: what is configured, what is reachable, how far clocks differ, where packages came from."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import importlib.util
+import platform as machine
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from chatbot.folders import Folders
+from chatbot.venues import SIMULATED, ModeUnavailable
+from config.language import _
+from config.load import load_settings
+from config.paths import batuta_home, settings_file
+from config.problems import ConfigError
+from config.schema import Settings
+from config.secrets import Secrets, load_secrets
+from data.database import Database, StorageError, StorageLocked
+from data.journal import Journal
+from engine.clock import Clock, SystemClock
+from engine.exchanges.base import Exchange, ExchangeUnavailable
+
+OURS = ("chatbot", "commands", "config", "data", "engine", "scheduler")
+LIBRARIES = ("python-telegram-bot", "discord.py", "APScheduler", "ccxt", "ollama", "matplotlib", "msgspec", "pydantic")
+STALE_BEATS = 3
+"""Heartbeats missed before an engine counts as dead."""
+_PATIENCE = 10.0
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One line of the examination; ``ok`` None means neither good nor bad."""
+
+    what: str
+    result: str
+    ok: bool | None = None
+
+
+def healthy(home: Path | None) -> int:
+    """Return 0 when a running engine left a sign of life lately, else 1."""
+    folders = Folders((home or batuta_home()).expanduser().absolute())
+    try:
+        settings = load_settings(home=folders.home)
+        age = SystemClock().now() - int(folders.heartbeat.stat().st_mtime * 1000)
+    except (OSError, ConfigError):
+        return 1
+    return 0 if age < settings.scheduler.heartbeat_seconds * STALE_BEATS * 1000 else 1
+
+
+async def examine(*, config: Path | None, home: Path | None) -> int:
+    """Print the examination and return 0 when nothing is wrong, 1 otherwise."""
+    console = Console()
+    folders = Folders((home or batuta_home()).expanduser().absolute())
+    try:
+        settings = load_settings(config, folders.home)
+        secrets = load_secrets(folders.home, settings.api)
+    except ConfigError as error:
+        console.print(f"[bold red]{_('The settings cannot be used.')}[/]\n{error}", highlight=False)
+        return 1
+    findings = [
+        *_configured(settings, secrets, config or settings_file(folders.home)),
+        *_stored(folders),
+        *await _exchange(settings, folders),
+        *await _chats(settings, secrets),
+        *await _model(settings),
+        *_packages(),
+    ]
+    _print(console, findings)
+    return 1 if any(finding.ok is False for finding in findings) else 0
+
+
+def _configured(settings: Settings, secrets: Secrets, file: Path) -> Iterable[Finding]:
+    yield Finding(_("Settings"), str(file) if file.exists() else _("defaults ({file} is not there)").format(file=file))
+    yield Finding(_("Mode"), settings.operation_mode, settings.operation_mode == "shadow")
+    yield Finding(_("Exchange"), settings.exchange.name)
+    given = sorted(name for name, value in secrets if value is not None)
+    yield Finding(_("Secrets given"), ", ".join(given) or _("none (none are needed for shadow mode)"))
+
+
+def _stored(folders: Folders) -> Iterable[Finding]:
+    yield Finding(_("Home"), str(folders.home))
+    if not folders.database.exists():
+        yield Finding(_("Journal"), _("empty: the engine has not run here yet"))
+        return
+    try:
+        database = Database(folders.database)
+    except StorageLocked as error:
+        yield Finding(_("Journal"), _("in use by the running engine, process {pid}").format(pid=error.pid), True)
+        return
+    except StorageError as error:
+        yield Finding(_("Journal"), str(error), False)
+        return
+    try:
+        count = Journal(database).verify()
+        yield Finding(_("Journal"), _("{count} entries, chain of digests intact").format(count=count), True)
+    except StorageError as error:
+        yield Finding(_("Journal"), str(error), False)
+    finally:
+        database.close()
+
+
+async def _exchange(settings: Settings, folders: Folders) -> list[Finding]:
+    if settings.exchange.name == SIMULATED:
+        return [Finding(_("Exchange answers"), _("yes: it is simulated"), True)]
+    clock = SystemClock()
+    try:
+        venue = _public_venue(settings, clock)
+    except ModeUnavailable as error:
+        return [Finding(_("Exchange answers"), str(error), False)]
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await venue.open(lambda _event: None)
+            count, skew = len(await venue.markets()), await venue.clock_skew()
+    except (ExchangeUnavailable, TimeoutError) as error:
+        return [Finding(_("Exchange answers"), _("no: {reason}").format(reason=error or _("timed out")), False)]
+    finally:
+        await venue.close()
+    most = settings.risk_management.max_clock_skew_milliseconds
+    return [
+        Finding(_("Exchange answers"), _("yes, {count} markets").format(count=count), True),
+        Finding(_("Clock skew"), f"{skew} ms", abs(skew) <= most),
+    ]
+
+
+def _public_venue(settings: Settings, clock: Clock) -> Exchange:
+    # Without a store: looking must not touch the account of a running engine.
+    from engine.exchanges.paper import PaperExchange
+
+    return PaperExchange(
+        clock=clock,
+        balances={},
+        exchange=settings.exchange.name,
+        urls={key: str(value) for key, value in settings.exchange.urls.items()},
+    )
+
+
+async def _chats(settings: Settings, secrets: Secrets) -> list[Finding]:
+    token = secrets.telegram_bot_token
+    findings = []
+    if settings.chat.telegram.is_on(token) and token is not None:
+        from chatbot.platforms.telegram import probe
+
+        findings.append(Finding("Telegram", *await probe(settings, token)))
+    else:
+        findings.append(Finding("Telegram", _("off: set TELEGRAM_BOT_TOKEN to use it")))
+    on = settings.chat.discord.is_on(secrets.discord_bot_token)
+    findings.append(Finding("Discord", _("on") if on else _("off: set DISCORD_BOT_TOKEN to use it")))
+    return findings
+
+
+async def _model(settings: Settings) -> list[Finding]:
+    ai = settings.ai_agent
+    if not ai.enabled:
+        return [Finding("Ollama", _("off: set ai_agent.enabled to use it"))]
+    from engine.explain import reachable
+
+    ok, words = await reachable(str(ai.base_url), ai.model.model_name or "", _PATIENCE)
+    return [Finding("Ollama", words, ok)]
+
+
+def _packages() -> Iterable[Finding]:
+    yield Finding("Python", f"{machine.python_version()} ({sys.executable})")
+    for name in OURS:
+        spec = importlib.util.find_spec(name)
+        found = spec.origin if spec else None
+        yield Finding(name, found or _("missing"), None if found else False)
+    for name in LIBRARIES:
+        try:
+            where = importlib.metadata.distribution(name)
+            yield Finding(name, f"{where.version} ({where.locate_file('')})")
+        except importlib.metadata.PackageNotFoundError:
+            yield Finding(name, _("missing"), False)
+
+
+def _print(console: Console, findings: Iterable[Finding]) -> None:
+    table = Table(show_header=False, box=None)
+    signs = {True: "[green]✔[/]", False: "[red]✘[/]", None: " "}
+    for finding in findings:
+        table.add_row(signs[finding.ok], finding.what, finding.result)
+    console.print(table)

@@ -1,0 +1,43 @@
+"""The files of one home directory: names in one place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class Folders:
+    """Paths below ``home``. Asking for a folder makes it."""
+
+    def __init__(self, home: Path) -> None:
+        """Lay out ``home``; it is made when it is not there. Raises OSError when it cannot be."""
+        home.mkdir(parents=True, exist_ok=True)
+        self.home = home
+
+    @property
+    def database(self) -> Path:
+        """Return the engine's database."""
+        return self.home / "batuta.sqlite"
+
+    def account(self, name: str) -> Path:
+        """Return the database of a simulated exchange account."""
+        return self.home / f"account-shadow-{name}.sqlite"
+
+    @property
+    def heartbeat(self) -> Path:
+        """Return the file whose age says whether the engine is alive."""
+        return self.home / "heartbeat"
+
+    @property
+    def charts(self) -> Path:
+        """Return the folder of charts shown on the console."""
+        return self._folder("charts")
+
+    @property
+    def backups(self) -> Path:
+        """Return the folder of database copies."""
+        return self._folder("backups")
+
+    def _folder(self, name: str) -> Path:
+        folder = self.home / name
+        folder.mkdir(exist_ok=True)
+        return folder

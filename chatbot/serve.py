@@ -1,0 +1,73 @@
+"""`batuta run`: the long-running engine."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import structlog
+from rich.console import Console
+
+from chatbot.app import App
+from chatbot.choice import chosen_platforms
+from chatbot.folders import Folders
+from chatbot.venues import ModeUnavailable, open_venue
+from config.language import _
+from config.load import load_settings
+from config.logs import set_up_logs
+from config.paths import batuta_home
+from config.problems import ConfigError
+from config.schema import Settings
+from config.secrets import Secrets, load_secrets
+from data.database import StorageError
+from engine.clock import SystemClock
+from engine.recording import ReplayDiverged
+
+REFUSED, BROKEN = 2, 1
+"""Exit codes: the settings cannot be used; the engine ended by itself."""
+
+log = structlog.get_logger(__name__)
+
+
+async def serve(*, mode: str | None, config: Path | None, debug: bool, home: Path | None) -> int:
+    """Run until SIGINT or SIGTERM and return the exit code. Problems with the set-up are printed, not raised."""
+    console = Console(stderr=True)
+    try:
+        folders = Folders((home or batuta_home()).expanduser().absolute())
+        settings = load_settings(config, folders.home, {"operation_mode": mode} if mode else {})
+        secrets = load_secrets(folders.home, settings.api)
+        set_up_logs(settings.logging, folders.home, secrets, debug=debug)
+        app = make_app(settings, folders, console)
+    except (ConfigError, ModeUnavailable, StorageError, OSError, ReplayDiverged) as error:
+        console.print(f"[bold red]{_('Batuta did not start.')}[/] {error}", highlight=False)
+        return REFUSED
+    return await _run(app, settings, secrets)
+
+
+def make_app(settings: Settings, folders: Folders, console: Console) -> App:
+    """Return the app of a real clock. Raises ``ModeUnavailable`` and ``StorageError``."""
+    clock = SystemClock()
+
+    def announce(text: str) -> None:
+        console.print(f"[bold yellow]{text}[/]", highlight=False)
+
+    return App(settings, folders, open_venue(settings, folders, clock), clock, announce=announce)
+
+
+async def _run(app: App, settings: Settings, secrets: Secrets) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    await app.start(chosen_platforms(app, settings, secrets, interactive=sys.stdin.isatty()))
+    stopping = asyncio.create_task(stop.wait())
+    failing = asyncio.create_task(app.runner.wait())
+    await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
+    failed = failing.done() and failing.exception() is not None
+    stopping.cancel()
+    await app.stop()
+    await asyncio.gather(stopping, failing, return_exceptions=True)
+    log.info("stopped", failed=failed)
+    return BROKEN if failed else 0

@@ -1,0 +1,56 @@
+"""Choosing the exchange adapter that the settings ask for."""
+
+from __future__ import annotations
+
+from chatbot.folders import Folders
+from config.schema import Settings
+from data.accounts import AccountStore
+from data.database import Database
+from data.market import Fees
+from data.values import ONE
+from engine.clock import Clock
+from engine.exchanges.base import Exchange
+
+SIMULATED = "simulated"
+_BASIS_POINTS = 10_000
+
+
+class ModeUnavailable(Exception):
+    """The mode asked for cannot be had with this version; the message says what can."""
+
+
+def open_venue(settings: Settings, folders: Folders, clock: Clock, seed: int = 1) -> Exchange:
+    """Return the adapter for the settings, with its account kept in ``folders``. Raises ``ModeUnavailable``."""
+    if settings.operation_mode != "shadow":
+        raise ModeUnavailable(
+            f"operation_mode: {settings.operation_mode} cannot be run by this version; accepted: shadow"
+        )
+    name, paper = settings.exchange.name, settings.paper
+    store = AccountStore(Database(folders.account(name)))
+    slippage = paper.slippage_bps / _BASIS_POINTS
+    if name == SIMULATED:
+        from engine.exchanges.simulated import SimulatedExchange
+
+        return SimulatedExchange(
+            clock=clock,
+            balances=paper.initial_balances,
+            seed=seed,
+            store=store,
+            haircut=paper.maker_queue_haircut,
+            slippage=slippage,
+            latency=paper.latency_ms,
+        )
+    from engine.exchanges.paper import PaperExchange
+
+    return PaperExchange(
+        clock=clock,
+        balances=paper.initial_balances,
+        exchange=name,
+        store=store,
+        haircut=paper.maker_queue_haircut,
+        slippage=slippage,
+        latency=paper.latency_ms,
+        fees=Fees(maker=paper.fees.maker * ONE, taker=paper.fees.taker * ONE),
+        urls={key: str(value) for key, value in settings.exchange.urls.items()},
+        timeout_seconds=int(settings.exchange.request_timeout_seconds),
+    )

@@ -1,0 +1,1 @@
+"""Tests of the commands, one file per command, spoken to through the real dispatcher."""

@@ -1,0 +1,58 @@
+"""/status."""
+
+from __future__ import annotations
+
+import msgspec
+
+from data.advice import TradingState
+from engine.views import BotStatus
+from tests.commands.fake_desk import FakeDesk
+from tests.commands.library.stage import Stage, lines, value
+from tests.commands.worlds import bot_view, spec
+
+
+async def test_one_card_says_it_all_and_the_first_line_fits_a_lock_screen() -> None:
+    desk = FakeDesk(bot_view(1), bot_view(2, spec("ETH/USDT"), status=BotStatus.PAUSED))
+    card = await Stage(desk=desk).card("/status", "vera")
+    assert card.title.startswith("2 bots, today ")
+    assert card.mode == "shadow"
+    assert value(card, "Exchange") == "binance, connected"
+    assert value(card, "Bots") == "1 running, 1 paused"
+    assert value(card, "Equity") == "2006.50 USDT, +6.50 USDT (+0.32 %)"
+    assert value(card, "Books checked") == "1 min 5 s ago"
+    assert {"/bots", "/pnl", "/balance", "/pause all", "/resume all"} <= set(lines(card))
+
+
+async def test_today_counts_from_midnight() -> None:
+    """Bots started three days ago had 1005 at midnight, half a dollar per six hours after the start."""
+    card = await Stage(desk=FakeDesk(bot_view(1))).card("/status")
+    assert value(card, "Today") == "-1.75 USDT (-0.17 %)"
+
+
+async def test_without_bots_it_offers_a_grid() -> None:
+    card = await Stage().card("/status")
+    assert card.title == "0 bots"
+    assert value(card, "Bots") == "none"
+    assert "/grid" in lines(card)
+    assert "/pause all" not in lines(card)
+
+
+async def test_trouble_comes_first() -> None:
+    desk = FakeDesk(bot_view(1))
+    desk.view = msgspec.structs.replace(
+        desk.view, trading_state=TradingState.HALTED, trading_state_reason="drawdown 12 % > 10 %"
+    )
+    card = await Stage(desk=desk).card("/status")
+    assert card.title == "Trading is halted"
+    assert value(card, "Trading") == "trading is halted: drawdown 12 % > 10 %"
+    desk.view = msgspec.structs.replace(desk.view, connected=False, last_reconciled_at=None)
+    card = await Stage(desk=desk).card("/status")
+    assert card.title == "Not connected to binance"
+    assert value(card, "Books checked") == "not yet"
+
+
+async def test_a_bot_without_a_price_is_not_counted_as_money() -> None:
+    desk = FakeDesk(msgspec.structs.replace(bot_view(1), profit=None, ticker=None))
+    card = await Stage(desk=desk).card("/status")
+    assert card.title == "1 bot"
+    assert "Equity" not in [each.label for each in card.fields]
