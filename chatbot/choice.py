@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from chatbot.platform import Outfit, Platform
@@ -16,8 +17,13 @@ if TYPE_CHECKING:
 
 
 
-def chosen_platforms(app: App, settings: Settings, secrets: Secrets, *, interactive: bool) -> list[Platform]:
-    """Return the chats to start. ``interactive`` says whether somebody can type at the terminal."""
+def chosen_platforms(
+    app: App, settings: Settings, secrets: Secrets, *, interactive: bool, charts: Path | None = None
+) -> list[Platform]:
+    """Return the chats to start. ``interactive`` says whether somebody can type at the terminal.
+
+    ``charts`` is where the console saves pictures, by default below the home.
+    """
     outfit = Outfit(
         settings=settings,
         secrets=secrets,
@@ -25,7 +31,7 @@ def chosen_platforms(app: App, settings: Settings, secrets: Secrets, *, interact
         audience=app.audience,
         pictures=app.renderer,
         registry=app.registry,
-        charts=app.folders.charts,
+        charts=charts or app.folders.charts,
         interactive=interactive,
     )
     package = importlib.import_module("chatbot.platforms")

@@ -18,7 +18,7 @@ from commands.reply import Button, Card, Failure, Field, Reply
 from config.language import _
 from data.events import Control, SetStopLoss, SetTakeProfit
 from data.grids import Trigger, TriggerKind
-from data.values import HUNDRED, ONE, ZERO, Millis, floor_to
+from data.values import HUNDRED, ONE, ZERO, Millis, ceil_to, floor_to
 from engine.outcome import Outcome
 from engine.views import BotView, Profit
 
@@ -100,7 +100,7 @@ def _at(bot: BotView, books: Profit, kind: Exit, trigger: Trigger) -> Decimal:
 
 def _read(text: str) -> Trigger | None:
     word = text.strip().lower().replace(" ", "").lstrip("+-")
-    if word in NONE_WORDS or not word:
+    if word in NONE_WORDS:
         return None
     trigger = parse_trigger(word)
     if trigger is None:
@@ -121,10 +121,11 @@ def _impossible(change: _Change, text: str) -> Failure | None:
             return _bad_level(change.exit, text, _("a price below {price}").format(price=last), bot)
         return None
     now = bot.profit.change / bot.profit.invested * HUNDRED if bot.profit.invested else ZERO
+    reached = ceil_to(abs(now), Decimal("0.01"))
     if selling and now >= trigger.value:
-        return _bad_level(change.exit, text, _("more than {percent}%").format(percent=f"{now:.2f}"), bot)
+        return _bad_level(change.exit, text, _("more than {percent}%").format(percent=reached), bot)
     if not selling and -now >= trigger.value:
-        return _bad_level(change.exit, text, _("more than {percent}%").format(percent=f"{-now:.2f}"), bot)
+        return _bad_level(change.exit, text, _("more than {percent}%").format(percent=reached), bot)
     return None if selling or trigger.value <= HUNDRED else _bad_level(change.exit, text, _("at most 100%"))
 
 

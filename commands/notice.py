@@ -63,6 +63,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     card: Card
     silent: bool = False
     """Delivered without sound."""
+    digest: str = ""
+    """Said of several sent as one; ``{n}`` stands for how many. Empty: the newest stands for all."""
 
 
 def notices(outcome: Outcome, desk: Desk) -> tuple[Notice, ...]:
@@ -190,7 +192,15 @@ def _filled(fill: Fill, bot: int, desk: Desk) -> Notice:
         Field(_("Fee"), shown.amount(fill.fee_quote, quote)),
         *_result(view),
     ]
-    return _notice(f"fill:{bot}", Lane.TRADE, fill.at, _bot_card(title, view, *fields), view, bot=bot, silent=True)
+    one = _notice(f"fill:{bot}", Lane.TRADE, fill.at, _bot_card(title, view, *fields), view, bot=bot, silent=True)
+    return msgspec.structs.replace(one, digest=_digest(fill, bot, view))
+
+
+def _digest(fill: Fill, bot: int, view: BotView | None) -> str:
+    if view is None or view.profit is None:
+        return _("{n} fills on {symbol}").format(n="{n}", symbol=fill.symbol)
+    total = shown.amount(view.profit.change, view.market.quote, signed=True)
+    return _("{n} fills on {bot}: {total}").format(n="{n}", bot=_named(bot, view), total=total)
 
 
 def _rejected(event: OrderRejected, bot: int, desk: Desk) -> Notice | None:

@@ -116,7 +116,7 @@ def _rejected(state: EngineState, order: Order, event: OrderRejected) -> Change:
         return Change(bot=bot, order=order, rule=Rule.ORDER_REJECTED, inputs=inputs)
     slot = bot.slots[order.draft.slot]
     if event.reason is RejectReason.WOULD_TAKE:
-        slot.crossed += 1
+        slot.crossed, slot.waiting = slot.crossed + 1, True
         return Change(bot=bot, slot=slot, order=order, rule=Rule.PRICE_CROSSED, inputs=inputs)
     slot.blocked = True
     return Change(bot=bot, slot=slot, order=order, rule=Rule.ORDER_REJECTED, inputs=inputs)
@@ -167,7 +167,7 @@ def _book(state: EngineState, order: Order, fill: Fill, *, resting: bool) -> Cha
     state.last_fill_at[fill.symbol] = max(fill.at, state.last_fill_at.get(fill.symbol, 0))
     slot = bot.slots[draft.slot] if draft.slot >= 0 else None
     if slot is not None:
-        slot.crossed, slot.blocked = 0, False
+        slot.crossed, slot.waiting, slot.blocked = 0, False, False
         if resting:
             slot.rest(draft.side, -fill.quantity)
     if draft.side is Side.BUY:

@@ -138,4 +138,4 @@ def unblock(bot: Bot) -> None:
     """Let every slot be decided for again."""
     bot.close_blocked = False
     for slot in bot.slots:
-        slot.blocked, slot.crossed = False, 0
+        slot.crossed, slot.waiting, slot.blocked = 0, False, False

@@ -13,7 +13,7 @@ from decimal import Decimal
 from data.decisions import Alternative, Decision, Input, Rule
 from data.events import Event, TickerMoved
 from data.market import Ticker
-from data.orders import Draft, OrderStatus, Purpose, Refused
+from data.orders import Draft, OrderStatus, Purpose, RefusalCode, Refused
 from data.values import Millis
 from engine import risk
 from engine.apply import apply
@@ -138,7 +138,7 @@ class _Result:
                 self.approved.append(verdict)
             else:
                 refused.append(verdict)
-                _hold_off(bot, draft)
+                _hold_off(bot, draft, verdict.code)
         self.refused += refused
         rule = change.rule
         if bot.status is BotStatus.STOPPED and rule in (Rule.CLOSE_INVENTORY, Rule.REPLACE_ORDER):
@@ -200,9 +200,15 @@ class _Result:
         )
 
 
-def _hold_off(bot: Bot, draft: Draft) -> None:
-    # A refused draft would be drafted and refused again at every event; it waits until someone asks to decide again.
-    if draft.slot >= 0:
+def _hold_off(bot: Bot, draft: Draft, code: RefusalCode) -> None:
+    # A refused draft would be drafted and refused again at every event; it waits for a price if that is all it lacks,
+    # otherwise until someone asks to decide again.
+    unpriced = code in (RefusalCode.PRICE_MISSING, RefusalCode.PRICE_STALE)
+    if unpriced and draft.slot >= 0:
+        bot.slots[draft.slot].waiting = True
+    elif unpriced:
+        bot.waiting = True
+    elif draft.slot >= 0:
         bot.slots[draft.slot].blocked = True
     elif draft.purpose is Purpose.CLOSE:
         bot.close_blocked = True

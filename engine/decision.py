@@ -89,7 +89,7 @@ def _initial(state: EngineState, bot: Bot, allowed: Iterable[Side]) -> Iterator[
 def _missing(bot: Bot, slots: Iterable[Slot], allowed: tuple[Side, ...]) -> Iterator[Draft]:
     filters = bot.market.filters
     for slot in slots:
-        if slot.blocked or slot.crossed:
+        if slot.blocked or slot.waiting:
             continue
         for side in allowed:
             quantity = missing(slot, side, filters)
@@ -133,6 +133,10 @@ class Verdict(msgspec.Struct, kw_only=True):
 
 def judge(state: EngineState, bot: Bot, ticker: Ticker, at: Millis) -> Verdict | None:
     """Return what ``ticker`` changes for ``bot``, booked already; None when it changes nothing."""
+    if bot.waiting:
+        bot.waiting = False
+        wish = decide(state, bot, Change(), at)
+        return Verdict(bot=bot, rule=Rule.REPLACE_ORDER, inputs=[Input("price", plain(ticker.last))], wish=wish)
     if bot.status not in (BotStatus.RUNNING, BotStatus.PAUSED):
         return None
     return _exit(state, bot, ticker, at) or _range(state, bot, ticker, at) or _retry(state, bot, ticker)
@@ -199,22 +203,25 @@ def _range(state: EngineState, bot: Bot, ticker: Ticker, at: Millis) -> Verdict 
 
 
 def _retry(state: EngineState, bot: Bot, ticker: Ticker) -> Verdict | None:
-    """Try slots again whose post-only order was rejected, now that the book has moved."""
+    """Try slots again whose order was rejected as crossing, or lacked a price, now that the book has moved."""
     if bot.status is not BotStatus.RUNNING:
         return None
     drafts, inputs = [], [Input("bid", plain(ticker.bid)), Input("ask", plain(ticker.ask))]
     for slot in bot.slots:
-        if not slot.crossed or slot.blocked:
+        if not slot.waiting or slot.blocked:
             continue
         for side in _SIDES[state.trading_state]:
             quantity = missing(slot, side, bot.market.filters)
             if quantity == ZERO:
                 continue
+            slot.waiting = False
             crossing = slot.lower >= ticker.ask if side is Side.BUY else slot.upper <= ticker.bid
             if not crossing or slot.crossed < TAKER_AFTER:
                 drafts.append(bot.slot_draft(slot, side, OrderType.LIMIT_MAKER, quantity))
             elif _earns_as_taker(bot, slot, side):
                 drafts.append(bot.slot_draft(slot, side, OrderType.LIMIT, quantity))
+            else:
+                slot.waiting = True
     if not drafts:
         return None
     return Verdict(bot=bot, rule=Rule.REPLACE_ORDER, inputs=inputs, wish=Wish(drafts=drafts))
@@ -230,9 +237,11 @@ def _earns_as_taker(bot: Bot, slot: Slot, side: Side) -> bool:
 
 def quiet_band(bot: Bot) -> tuple[Decimal, Decimal]:
     """Return the open price interval in which no tick can change anything for ``bot``; (0, 0) when every tick may."""
+    if bot.waiting:
+        return ZERO, ZERO
     if bot.status not in (BotStatus.RUNNING, BotStatus.PAUSED):
         return ZERO, _HUGE
-    if any(slot.crossed and not slot.blocked for slot in bot.slots):
+    if any(slot.waiting and not slot.blocked for slot in bot.slots):
         return ZERO, ZERO
     lines = bot.lines
     low, high = ZERO, _HUGE

@@ -7,6 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from data.advice import TradingState
+from data.market import FeeAsset
 from data.orders import Draft, Order, OrderType, Purpose, RefusalCode, Refused
 from data.values import HUNDRED, ONE, ZERO, Millis, Mode, Side, plain
 from engine.state import Bot, EngineState
@@ -133,7 +134,7 @@ def _budget(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) ->
             facts = {"notional": plain(draft.notional), "maximum": plain(limits.max_order_notional)}
             return RefusalCode.ABOVE_MAX_ORDER_NOTIONAL, facts
     bot = state.bots[draft.bot]
-    bid = _bid(state, bot) + draft.notional * (ONE + bot.market.fees.maker)
+    bid = _bid(state, bot) + draft.notional * _with_fee(bot, draft)
     if bid <= bot.books.cash:
         return None
     return RefusalCode.ABOVE_BOT_BUDGET, {"cash": plain(bot.books.cash), "bid with this order": plain(bid)}
@@ -141,8 +142,15 @@ def _budget(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) ->
 
 def _bid(state: EngineState, bot: Bot) -> Decimal:
     bids = (order for order in state.live_orders(bot) if order.draft.side is Side.BUY)
-    total = sum((order.remaining * order.draft.price for order in bids), ZERO)
-    return total * (ONE + bot.market.fees.maker)
+    return sum((order.remaining * order.draft.price * _with_fee(bot, order.draft) for order in bids), ZERO)
+
+
+def _with_fee(bot: Bot, draft: Draft) -> Decimal:
+    """Return the quote a buy takes per quote of its notional; a fee taken from what it brings in costs no quote."""
+    fees = bot.market.fees
+    if fees.asset is FeeAsset.RECEIVED:
+        return ONE
+    return ONE + (fees.maker if draft.type is OrderType.LIMIT_MAKER else fees.taker)
 
 
 def _exposure(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) -> _Verdict:

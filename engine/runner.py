@@ -10,7 +10,7 @@ from decimal import Decimal
 import msgspec
 import structlog
 
-from data.events import Control, EngineStarted, Event, TickerMoved
+from data.events import Control, EngineStarted, Event, OrderUpdate, TickerMoved
 from data.journal import Journal
 from data.values import Millis
 from engine.clock import Clock
@@ -41,7 +41,7 @@ class Runner:
         self.engine, self.journal, self.exchange, self.clock = engine, journal, exchange, clock
         self.execution = Execution(exchange, self.post, clock)
         self.observers: list[Observer] = []
-        self.failure: BaseException | None = None
+        self.failure: Exception | None = None
         self._inbox: deque[_Item] = deque()
         self._ticks: dict[str, TickerMoved] = {}
         self._wake = asyncio.Event()
@@ -60,8 +60,26 @@ class Runner:
         await self.settled()
 
     async def connect(self) -> None:
-        """Connect to the exchange; order updates flow from here on. Raises ``ExchangeUnavailable``; may be repeated."""
-        await self.exchange.open(self.post)
+        """Connect to the exchange; order updates flow from here on. Raises ``ExchangeUnavailable``; may be repeated.
+
+        What the exchange reports at once (fills from while we were away) waits for current prices: a decision about it
+        without a price would be refused.
+        """
+        early: list[TickerMoved | OrderUpdate] = []
+        arrive = early.append
+
+        def emit(event: TickerMoved | OrderUpdate) -> None:
+            arrive(event)
+
+        await self.exchange.open(emit)
+        try:
+            await self.exchange.subscribe(self.watched())
+            await self.refresh(sorted(self.watched()))
+        finally:
+            arrive = self.post
+            for event in early:
+                self.post(event)
+        await self.settled()
 
     async def stop(self) -> None:
         """Work off the inbox, then stop. Orders stay on the exchange."""
@@ -152,7 +170,7 @@ class Runner:
                 self._round()
                 # Let adapters and chats breathe between rounds.
                 await asyncio.sleep(0)
-        except BaseException as error:
+        except Exception as error:
             # A step that cannot be made durable must not be followed by another: the state in memory is ahead of the
             # journal. Ending is safe, because starting is recovering.
             self.failure = error
@@ -195,7 +213,7 @@ class Runner:
         ticker = self.engine.state.tickers.get(next(iter(symbols))) if len(symbols) == 1 else None
         return ticker.last if ticker else None
 
-    def _fail_waiting(self, error: BaseException) -> None:
+    def _fail_waiting(self, error: Exception) -> None:
         for _, future in self._inbox:
             if future is not None and not future.done():
                 future.set_exception(error)

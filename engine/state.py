@@ -40,6 +40,9 @@ class Bot(msgspec.Struct, kw_only=True):
     """Number of orders of the whole bot (initial, close), per side."""
     sell_on_stop: bool = False
     close_blocked: bool = False
+    """The closing sale was refused or rejected: try again when asked to decide."""
+    waiting: bool = False
+    """An order of the whole bot lacked a price: try again at the next tick."""
     stopped_at: Millis | None = None
     stop_price: Decimal | None = None
     stop_reason: StopReason | None = None

@@ -36,7 +36,7 @@ async def status(ctx: Context) -> Answer:
         fields=tuple(fields),
         mode=engine.mode,
         note=phrases.mode_meaning(engine.mode),
-        buttons=_buttons(active),
+        buttons=_buttons(active, engine.trading_state),
     )
 
 
@@ -77,12 +77,14 @@ def _ago(at: int | None, now: int) -> str:
     return _("not yet") if at is None else _("{age} ago").format(age=duration(now - at))
 
 
-def _buttons(active: list[BotView]) -> tuple[Button, ...]:
+def _buttons(active: list[BotView], trading: TradingState) -> tuple[Button, ...]:
     buttons = [Button(_("Bots"), "/bots"), Button(_("P&L"), "/pnl"), Button(_("Balance"), "/balance")]
     if any(bot.status in (BotStatus.RUNNING, BotStatus.STARTING) for bot in active):
         buttons.append(Button(_("Pause all"), "/pause all"))
     if any(bot.status is BotStatus.PAUSED for bot in active):
         buttons.append(Button(_("Resume all"), "/resume all"))
+    if trading is not TradingState.ACTIVE:
+        buttons.append(Button(_("Trading"), "/trading"))
     if not active:
         buttons.append(Button(_("Start a grid"), "/grid"))
     return (*buttons, Button(_("Refresh"), "/status"))

@@ -50,14 +50,14 @@ async def trades(
 def _row(ctx: Context, fill: Fill) -> tuple[str, ...]:
     key = parse_client_id(fill.client_id)
     bot = None if key is None else ctx.desk.bot(key.bot)
-    base, separator, quote = fill.symbol.partition("/")
+    base, quote = ("", "") if bot is None else (bot.market.base, bot.market.quote)
     at = plain(fill.price) if bot is None else price(fill.price, bot.market.filters.price_tick)
     return (
         instant(fill.at, zone_of(ctx)),
         f"{key.bot} {fill.symbol}" if key is not None else fill.symbol,
         phrases.side(fill.side),
         at,
-        quantity(fill.quantity, base if separator else ""),
+        quantity(fill.quantity, base),
         amount(fill.notional, quote),
         amount(fill.fee_quote, quote),
     )

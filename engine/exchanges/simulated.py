@@ -120,6 +120,7 @@ class SimulatedExchange(SimulatedAccount):
         now = self._clock.now()
         self._reached = max(self._last_activity(), now - HISTORY) // STEP - 1
         self._run()
+        self._settle_or_fail()
         self._task = spawn(self._live(), f"{self.name} market")
 
     async def close(self) -> None:

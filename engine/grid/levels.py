@@ -53,14 +53,13 @@ def plan_grid(spec: GridSpec, market: Market, ticker: Ticker) -> GridPlan:
     problems += _line_problems(spec, lines, market)
     if problems:
         return _empty_plan(spec, market, ticker, problems)
-    cost = _cost_per_unit(lines, market.fees, ticker.ask)
-    quantity = floor_to(spec.investment / cost, market.filters.quantity_step)
+    quantity = _affordable(spec.investment, lines, market, ticker.ask)
     problems += _exit_problems(spec, ticker)
     short = _funding_problem(spec, quantity, lines, market.filters)
     if short is None:
         return _full_plan(spec, market, ticker, lines, quantity, tuple(problems))
     plan = _empty_plan(spec, market, ticker, [*problems, short])
-    smallest = _smallest_quantity(lines[0], market.filters) * cost
+    smallest = _needed(_smallest_quantity(lines[0], market.filters), lines, market, ticker.ask)
     return _advise_funding(plan, smallest)
 
 
@@ -164,13 +163,29 @@ def exit_problem(field: str, trigger: Trigger, last: Decimal) -> Problem | None:
     return None
 
 
-def _cost_per_unit(lines: Sequence[Decimal], fees: Fees, ask: Decimal) -> Decimal:
-    """Return the quote needed for one unit of base in every slot: bought now where full, reserved where empty."""
-    maker, taker = (ONE + fees.maker, ONE + fees.taker) if fees.asset is FeeAsset.QUOTE else (ONE, _grossed(fees.taker))
-    total = ZERO
-    for lower, upper in zip(lines, lines[1:], strict=False):
-        total += ask * taker * INITIAL_CUSHION if upper > ask else lower * maker
-    return total
+def _needed(quantity: Decimal, lines: Sequence[Decimal], market: Market, ask: Decimal) -> Decimal:
+    """Return the quote that ``quantity`` of base per slot takes: bought now where full, reserved where empty."""
+    full = sum(1 for upper in lines[1:] if upper > ask)
+    _, initial = initial_order(quantity * full, market, ask)
+    return initial * INITIAL_CUSHION + sum(lines[: len(lines) - 1 - full], ZERO) * quantity * _maker(market.fees)
+
+
+def _affordable(investment: Decimal, lines: Sequence[Decimal], market: Market, ask: Decimal) -> Decimal:
+    """Return the largest quantity per slot, on the step, that ``investment`` pays for."""
+    fees, step = market.fees, market.filters.quantity_step
+    taker = ONE + fees.taker if fees.asset is FeeAsset.QUOTE else _grossed(fees.taker)
+    full = sum(1 for upper in lines[1:] if upper > ask)
+    per_unit = ask * taker * INITIAL_CUSHION * full + sum(lines[: len(lines) - 1 - full], ZERO) * _maker(fees)
+    quantity = floor_to(investment / per_unit, step)
+    # Rounding the initial buy up to the step costs up to one step more.
+    while quantity > ZERO and _needed(quantity, lines, market, ask) > investment:
+        quantity -= step
+    return quantity
+
+
+def _maker(fees: Fees) -> Decimal:
+    """Return the quote a resting buy takes per quote of its notional."""
+    return ONE + fees.maker if fees.asset is FeeAsset.QUOTE else ONE
 
 
 def _grossed(rate: Decimal) -> Decimal:
@@ -201,9 +216,7 @@ def _advise_funding(plan: GridPlan, smallest: Decimal) -> GridPlan:
 
     def fits(levels: int) -> bool:
         lines = lay_lines(_with_levels(spec, levels), market.filters.price_tick)
-        cost = _cost_per_unit(lines, market.fees, ticker.ask)
-        quantity = floor_to(spec.investment / cost, market.filters.quantity_step)
-        return quantity >= _smallest_quantity(lines[0], market.filters)
+        return _needed(_smallest_quantity(lines[0], market.filters), lines, market, ticker.ask) <= spec.investment
 
     needed = smallest.to_integral_value(ROUND_CEILING) if smallest > 10 else ceil_to(smallest, Decimal("0.00000001"))
     largest = _largest(spec.levels, fits)
@@ -231,7 +244,7 @@ def _full_plan(
     )
     held = sum((slot.quantity for slot in slots if slot.full), ZERO)
     buy, cost = initial_order(held, market, ticker.ask)
-    maker = ONE + market.fees.maker if market.fees.asset is FeeAsset.QUOTE else ONE
+    maker = _maker(market.fees)
     reserve = sum((slot.quantity * slot.lower * maker for slot in slots if not slot.full), ZERO)
     at_lower = sum((slot.quantity for slot in slots), ZERO) * lines[0] - cost - reserve
     return GridPlan(
@@ -282,7 +295,7 @@ def _worst_at_stop(spec: GridSpec, market: Market, slots: Sequence[SlotPlan], in
         return None
     if stop.kind is TriggerKind.PERCENT:
         return -stop.change(spec.investment)
-    maker = ONE + market.fees.maker if market.fees.asset is FeeAsset.QUOTE else ONE
+    maker = _maker(market.fees)
     bought = [slot for slot in slots if not slot.full and slot.lower > stop.value]
     spent = sum((slot.quantity * slot.lower * maker for slot in bought), initial_cost)
     held = sum((slot.quantity for slot in slots if slot.full), ZERO) + sum((slot.quantity for slot in bought), ZERO)

@@ -51,7 +51,9 @@ class Slot(msgspec.Struct, kw_only=True):
     """Base sold against grid buys since the last whole cycle."""
     cycles: int = 0
     crossed: int = 0
-    """Post-only rejections in a row; while above zero the slot waits for the next tick."""
+    """Post-only rejections in a row."""
+    waiting: bool = False
+    """Price crossed the line, or was missing: try again at the next tick."""
     blocked: bool = False
     """Refused or rejected: leave the slot alone until someone asks to decide again."""
 

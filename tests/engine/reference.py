@@ -5,7 +5,7 @@ looks at every order. The rules it follows:
 
 - a grid of N lines has N - 1 slots; a slot buys at its lower line and sells at its upper one; slots whose upper line
   lies above the price at the start begin full, with base bought at market there; an equal quantity for every slot is
-  what the investment pays for, bought base budgeted 0.2 % dearer;
+  what the investment pays for, the buy at the start rounded up to the step and budgeted 0.2 % dearer;
 - a bar goes open, nearer extreme, other extreme, close; it makes its low first when it closes at or above its open;
 - only orders that rested before the bar can fill in it; a buy when the low is below it, a sell when the high is above it,
   always at their own price; what the bar opens beyond fills first;
@@ -80,21 +80,23 @@ class Reference:
 
     def _start(self, price: Decimal) -> None:
         lines = self._lines()
+        full = [upper for upper in lines[1:] if upper > price]
+        empty = lines[: len(lines) - 1 - len(full)]
         fees, step = self.market.fees, self.market.filters.quantity_step
-        in_quote = fees.asset is FeeAsset.QUOTE
-        buy_now = price * (1 + fees.taker if in_quote else 1 / (1 - fees.taker)) * Decimal("1.002")
-        buy_later = 1 + fees.maker if in_quote else Decimal(1)
-        cost = NOTHING
-        for lower, upper in zip(lines[:-1], lines[1:], strict=True):
-            cost += buy_now if upper > price else lower * buy_later
-        quantity = _down(self.spec.investment / cost, step)
+        later = 1 + fees.maker if fees.asset is FeeAsset.QUOTE else Decimal(1)
+        now = 1 + fees.taker if fees.asset is FeeAsset.QUOTE else Decimal(1)
+        quantity = _down(self.spec.investment / (sum(empty) + len(full) * price * Decimal("0.9")), step)
+        while True:
+            budget = self._to_buy(quantity * len(full)) * price * now * Decimal("1.002")
+            if budget + sum((lower * quantity * later for lower in empty), NOTHING) <= self.spec.investment:
+                break
+            quantity -= step
         self.slots = [
             Interval(lower, upper, quantity) for lower, upper in zip(lines[:-1], lines[1:], strict=True)
         ]
-        full = [slot for slot in self.slots if slot.upper > price]
         self.here = price
         if full:
-            self._fill_up(full, quantity, price)
+            self._fill_up([slot for slot in self.slots if slot.upper > price], quantity, price)
         for index in range(len(self.slots)):
             self._want(index)
 
@@ -111,17 +113,19 @@ class Reference:
         return lines
 
     def _fill_up(self, full: list[Interval], quantity: Decimal, price: Decimal) -> None:
-        wanted = quantity * len(full)
-        bought = wanted
-        if self.market.fees.asset is FeeAsset.RECEIVED:
-            step = self.market.filters.quantity_step
-            bought = (wanted / (1 - self.market.fees.taker) / step).quantize(Decimal(1), ROUND_CEILING) * step
-        arrived = self._buy(-1, price, bought, self.market.fees.taker)
+        arrived = self._buy(-1, price, self._to_buy(quantity * len(full)), self.market.fees.taker)
         for slot in full:
             slot.held = min(quantity, arrived)
             arrived -= slot.held
         full[-1].held += arrived
         full[-1].capacity += arrived
+
+    def _to_buy(self, wanted: Decimal) -> Decimal:
+        """Return what to order so that ``wanted`` arrives."""
+        if self.market.fees.asset is FeeAsset.QUOTE:
+            return wanted
+        step = self.market.filters.quantity_step
+        return (wanted / (1 - self.market.fees.taker) / step).quantize(Decimal(1), ROUND_CEILING) * step
 
     # -- bars
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import tzinfo
 from typing import Any
@@ -33,9 +33,7 @@ _LONGEST_WAIT = 30.0
 class Client(discord.Client):
     """One connection. A tap carries the command line it stands for, so buttons outlive every restart."""
 
-    def __init__(
-        self, *, dispatcher: Dispatcher, registry: Registry, audience: Audience, pictures: Pictures
-    ) -> None:
+    def __init__(self, *, dispatcher: Dispatcher, registry: Registry, audience: Audience, pictures: Pictures) -> None:
         """Answer with ``dispatcher``; nothing is connected yet."""
         super().__init__(
             intents=discord.Intents(guilds=True, dm_messages=True),
@@ -44,7 +42,7 @@ class Client(discord.Client):
             max_messages=None,
         )
         self._dispatcher, self._audience, self._pictures = dispatcher, audience, pictures
-        self._answering: set[asyncio.Task[Any]] = set()
+        self._answering: set[asyncio.Future[None]] = set()
         self.tree = Tree(self, registry, self._run, self._suggest)
 
     async def setup_hook(self) -> None:
@@ -57,8 +55,9 @@ class Client(discord.Client):
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Answer a tapped button; commands and completion have their own way through the tree."""
         if interaction.type is discord.InteractionType.component:
+            data: Mapping[str, Any] = dict(interaction.data or {})
             async with self._busy():
-                await self._tapped(interaction, str((interaction.data or {}).get("custom_id", "")))
+                await self._tapped(interaction, str(data.get("custom_id", "")))
 
     async def on_message(self, message: discord.Message) -> None:
         """Answer a line that a person typed into the private chat."""
@@ -184,13 +183,13 @@ class Client(discord.Client):
 
     @asynccontextmanager
     async def _busy(self) -> AsyncIterator[None]:
-        task = asyncio.current_task()
-        assert task is not None
-        self._answering.add(task)
+        done = asyncio.get_running_loop().create_future()
+        self._answering.add(done)
         try:
             yield
         finally:
-            self._answering.discard(task)
+            self._answering.discard(done)
+            done.set_result(None)
 
 
 class _tolerated(suppress):

@@ -88,9 +88,7 @@ class DiscordPlatform:
             return await client.deliver(int(user), reply, silent=silent)
 
     def _new(self, dispatcher: Dispatcher) -> Client:
-        return Client(
-            dispatcher=dispatcher, registry=self._registry, audience=self._audience, pictures=self._pictures
-        )
+        return Client(dispatcher=dispatcher, registry=self._registry, audience=self._audience, pictures=self._pictures)
 
     async def _watch(self, dispatcher: Dispatcher) -> None:
         pause = FIRST_PAUSE

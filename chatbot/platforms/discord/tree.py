@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 import discord
@@ -66,8 +66,8 @@ def _option(parameter: Parameter) -> inspect.Parameter:
 
 def _completer(
     found: Command, parameter: Parameter, suggest: Suggest
-) -> Callable[[discord.Interaction, Any], Awaitable[list[app_commands.Choice[str | int]]]]:
-    async def complete(interaction: discord.Interaction, current: Any) -> list[app_commands.Choice[str | int]]:
+) -> Callable[[discord.Interaction, Any], Coroutine[Any, Any, list[app_commands.Choice[Any]]]]:
+    async def complete(interaction: discord.Interaction, current: Any) -> list[app_commands.Choice[Any]]:
         offered = await suggest(interaction, found.name, parameter.name, str(current))
         whole = parameter.kind is ParameterKind.INTEGER
         return [

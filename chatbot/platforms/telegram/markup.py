@@ -48,4 +48,6 @@ def _button(button: Button) -> InlineKeyboardButton:
 
 
 def _fits(line: str) -> bool:
-    return InlineKeyboardButtonLimit.MIN_CALLBACK_DATA <= len(line.encode()) <= InlineKeyboardButtonLimit.MAX_CALLBACK_DATA
+    return (
+        InlineKeyboardButtonLimit.MIN_CALLBACK_DATA <= len(line.encode()) <= InlineKeyboardButtonLimit.MAX_CALLBACK_DATA
+    )

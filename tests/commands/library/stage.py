@@ -14,7 +14,6 @@ from commands.registry import Registry, Role, discover
 from commands.reply import Button, Card, Chart, Failure, Proposal, Reply, Table
 from config.schema import Settings
 from data.decisions import Decision
-from data.values import Millis
 from engine.clock import ManualClock
 from engine.desk import AgentView, JobView
 from tests.commands.fake_desk import FakeDesk
@@ -120,6 +119,7 @@ class Stage:
         """Put everything around ``desk``."""
         self.desk = desk or FakeDesk()
         self.clock = ManualClock(NOW)
+        self.announced: list[str] = []
         self.jobs, self.agents, self.logs, self.explainer = FakeJobs(), FakeAgents(), FakeLogs(), FakeExplainer()
         self.people = MemoryPeople(person("olga", Role.OWNER), person("tim", Role.TRADER), person("vera", Role.VIEWER))
         self.dispatcher = Dispatcher(
@@ -127,7 +127,7 @@ class Stage:
                 registry=REGISTRY, desk=self.desk, clock=self.clock, settings=settings or Settings(),
                 people=self.people, jobs=self.jobs, agents=self.agents, logs=self.logs,
                 explainer=self.explainer if explained else None, pairing=Pairing(self.clock, self.people),
-                announce=self._ignore, tell=self._ignore,
+                announce=self.announced.append, tell=self._ignore,
             )
         )  # fmt: skip
 
@@ -199,11 +199,6 @@ def value(card: Card, label: str) -> str:
 def lines(reply: Reply) -> list[str]:
     """Return what the buttons of a reply stand for."""
     return [each.line for each in _buttons(reply)]
-
-
-def minutes(count: int) -> Millis:
-    """Return minutes as milliseconds."""
-    return count * 60_000
 
 
 def _check(reply: Reply) -> None:

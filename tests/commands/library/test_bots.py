@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 import pytest
 
 from data.events import StopReason
-from engine.views import BotStatus
+from engine.views import BotStatus, RangePosition
 from tests.commands.fake_desk import FakeDesk
 from tests.commands.library.stage import Stage, lines, value
-from tests.commands.worlds import bot_view, spec
+from tests.commands.worlds import bot_view, spec, ticker
 
 
 async def test_the_list_shows_every_bot_and_a_button_for_each_active_one() -> None:
@@ -18,6 +20,20 @@ async def test_the_list_shows_every_bot_and_a_button_for_each_active_one() -> No
     assert table.rows[0] == ("1", "BTC/USDT", "shadow", "running", "+3.25 USDT (+0.32 %)", "50 %")
     assert table.rows[1][3:] == ("stopped", "+3.25 USDT (+0.32 %)", "–")
     assert lines(table) == ["/bots 1", "/grid"]
+
+
+async def test_out_of_range_is_a_word_instead_of_a_share() -> None:
+    above = msgspec.structs.replace(
+        bot_view(1), position=RangePosition.ABOVE, ticker=ticker("BTC/USDT", Decimal(70000))
+    )
+    table = await Stage(desk=FakeDesk(above)).table("/bots")
+    assert table.rows[0][-1] == "above the range"
+
+
+async def test_a_stopping_bot_can_be_stopped_but_not_paused() -> None:
+    card = await Stage(desk=FakeDesk(bot_view(1, status=BotStatus.STOPPING))).card("/bots 1")
+    assert "/stop 1 sell" in lines(card)
+    assert "/pause 1" not in lines(card)
 
 
 async def test_an_empty_list_says_so() -> None:

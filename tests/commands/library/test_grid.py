@@ -91,7 +91,8 @@ async def test_confirming_starts_exactly_what_was_shown() -> None:
     (control,) = stage.desk.asked
     assert isinstance(control, StartBot)
     spec = control.spec
-    assert (spec.lower, spec.upper, spec.levels, spec.investment) == (58000, 64000, 20, 1000)
+    assert (spec.lower, spec.upper, spec.levels) == (Decimal(58000), Decimal(64000), 20)
+    assert spec.investment == Decimal(1000)
     assert (spec.spacing, spec.out_of_range) == (Spacing.ARITHMETIC, OutOfRange.STOP_SELL)
     assert spec.take_profit == Trigger(TriggerKind.PERCENT, Decimal(5))
     assert spec.stop_loss == Trigger(TriggerKind.PRICE, Decimal(55000))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from commands.parse import parse
 from commands.reply import Text
 from tests.commands.library.stage import REGISTRY, Stage, lines, value
 
@@ -34,6 +37,10 @@ async def test_every_command_has_a_page_and_examples_that_parse(name: str) -> No
     card = await Stage().card(f"/help {name}", "olga")
     assert len(card.title) <= 256
     assert len(card.note) <= 1000
+    for line in re.findall(r"(?:: |· )(/[^·\n]+)", card.note):
+        command = REGISTRY.get(line.split()[0].removeprefix("/"))
+        assert command is not None, line
+        assert isinstance(parse(command, line), dict), line
 
 
 async def test_what_one_may_not_run_is_as_unknown_as_a_misspelling() -> None:

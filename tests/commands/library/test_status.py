@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from data.advice import TradingState
-from engine.views import BotStatus
+from data.values import Mode
+from engine.views import BotStatus, RangePosition
 from tests.commands.fake_desk import FakeDesk
 from tests.commands.library.stage import Stage, lines, value
 from tests.commands.worlds import bot_view, spec
@@ -44,6 +45,7 @@ async def test_trouble_comes_first() -> None:
     )
     card = await Stage(desk=desk).card("/status")
     assert card.title == "Trading is halted"
+    assert "/trading" in lines(card)
     assert value(card, "Trading") == "trading is halted: drawdown 12 % > 10 %"
     desk.view = msgspec.structs.replace(desk.view, connected=False, last_reconciled_at=None)
     card = await Stage(desk=desk).card("/status")
@@ -56,3 +58,15 @@ async def test_a_bot_without_a_price_is_not_counted_as_money() -> None:
     card = await Stage(desk=desk).card("/status")
     assert card.title == "1 bot"
     assert "Equity" not in [each.label for each in card.fields]
+
+
+async def test_bots_of_two_modes_are_not_added_up() -> None:
+    desk = FakeDesk(bot_view(1), bot_view(2, spec(mode=Mode.TESTNET)))
+    card = await Stage(desk=desk).card("/status")
+    assert value(card, "shadow USDT: Equity").startswith("1003.25 USDT")
+    assert value(card, "testnet USDT: Equity").startswith("1003.25 USDT")
+
+
+async def test_bots_out_of_range_are_counted() -> None:
+    desk = FakeDesk(msgspec.structs.replace(bot_view(1), position=RangePosition.BELOW))
+    assert value(await Stage(desk=desk).card("/status"), "Bots") == "1 running, 1 out of range"

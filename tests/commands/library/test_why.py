@@ -30,7 +30,7 @@ async def test_the_record_is_rendered_in_full() -> None:
     assert value(card, "Not done") == "sell at the fill price: the line above it pays the fees"
     assert value(card, "Risk") == "1 approved, 1 refused"
     assert value(card, "Ordered") == "sell 0.00195 BTC @ 58712.5 (slot 0)"
-    assert value(card, "Refused").endswith("the order is worth more than one order may be (limit 1000)")
+    assert value(card, "Refused").endswith("the order is worth more than one order may be (limit 1000, notional 1200)")
     assert card.note == "Decision 101"
     assert card.mode == "shadow"
 

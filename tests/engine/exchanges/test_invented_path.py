@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from statistics import fmean, pstdev
 
 from engine.exchanges.invented_path import DAY, STEP, InventedPath
@@ -16,7 +17,7 @@ def path(seed: int = 1, symbol: str = "BTC/USDT") -> InventedPath:
 
 def minutes(made: InventedPath, day: int) -> list[float]:
     prices = [made.price(day * DAY + minute * 60_000) for minute in range(1440)]
-    return [math.log(after / before) for before, after in zip(prices, prices[1:], strict=False)]
+    return [math.log(after / before) for before, after in pairwise(prices)]
 
 
 def test_any_instant_is_the_same_however_it_is_reached() -> None:
@@ -55,7 +56,7 @@ def test_bars_hold_every_price_inside_them() -> None:
 def test_a_day_moves_about_as_much_as_it_should_and_the_price_stays_at_home() -> None:
     made = path()
     closes = [made.hours(day)[-1].close for day in range(TODAY - 60, TODAY)]
-    moves = [math.log(after / before) for before, after in zip(closes, closes[1:], strict=False)]
+    moves = [math.log(after / before) for before, after in pairwise(closes)]
     assert 0.02 < pstdev(moves) < 0.045
     assert 50 < min(closes) < max(closes) < 200
 
@@ -65,7 +66,7 @@ def test_volatility_comes_in_clusters_and_tails_are_fat() -> None:
     day = [move for number in range(TODAY, TODAY + 3) for move in minutes(made, number)]
     sizes = [abs(move) for move in day]
     centre = fmean(sizes)
-    together = fmean((a - centre) * (b - centre) for a, b in zip(sizes, sizes[1:], strict=False)) / pstdev(sizes) ** 2
+    together = fmean((a - centre) * (b - centre) for a, b in pairwise(sizes)) / pstdev(sizes) ** 2
     assert together > 0.05
     kurtosis = fmean(move**4 for move in day) / fmean(move**2 for move in day) ** 2
     assert kurtosis > 3.5

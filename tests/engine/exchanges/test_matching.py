@@ -59,8 +59,9 @@ def reason(matching: Matching, order: Draft) -> RejectReason:
 
 # -- any sequence of events
 
-_prices = st.integers(900, 1100).map(lambda ticks: ticks * Decimal("0.1"))
-_quantities = st.integers(1, 300).map(lambda steps: steps * Decimal("0.01"))
+# Few prices, so that orders, quotes and trades meet.
+_prices = st.integers(993, 1007).map(lambda ticks: ticks * Decimal("0.1"))
+_quantities = st.integers(6, 300).map(lambda steps: steps * Decimal("0.01"))
 _submits = st.tuples(
     st.just("submit"),
     st.integers(0, 30),
@@ -69,11 +70,11 @@ _submits = st.tuples(
     _prices,
     _quantities,
 )
-_moves = st.tuples(st.just("move"), _prices, st.integers(1, 20))
+_moves = st.tuples(st.just("move"), _prices, st.integers(1, 4))
 _trades = st.tuples(st.just("trade"), _prices, _quantities)
 _cancels = st.tuples(st.just("cancel"), st.integers(0, 30))
 _restarts = st.tuples(st.just("restart"))
-_stories = st.lists(_submits | _moves | _trades | _cancels | _restarts, max_size=60)
+_stories = st.lists(_submits | _moves | _trades | _cancels | _restarts, min_size=10, max_size=60)
 
 
 class Book:
@@ -255,7 +256,8 @@ def test_a_crossing_limit_takes_the_better_price_and_never_a_worse_one_than_its_
     assert filled(matching) == [("better", Decimal("100.2"), ONE)]
     matching = account(slippage="0.01")
     matching.submit(draft("capped", Side.SELL, "99.9", type=OrderType.LIMIT), 0)
-    assert filled(matching) == [("capped", Decimal("99.9"), ONE)]
+    matching.submit(draft("too", Side.BUY, "100.5", type=OrderType.LIMIT), 0)
+    assert filled(matching) == [("capped", Decimal("99.9"), ONE), ("too", Decimal("100.5"), ONE)]
 
 
 def test_a_limit_that_does_not_cross_rests() -> None:

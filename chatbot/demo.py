@@ -1,0 +1,157 @@
+"""`batuta demo`: a whole engine in shadow mode on an invented market, with the console as the chat."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import sys
+import tempfile
+from collections.abc import Awaitable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from chatbot.app import App
+from chatbot.choice import chosen_platforms
+from chatbot.folders import Folders
+from chatbot.platforms.console.platform import ConsolePlatform
+from chatbot.platforms.console.screen import Screen
+from chatbot.venues import SIMULATED, open_venue
+from commands.reply import Chart, Failure, Proposal, Reply
+from config.language import _
+from config.load import load_settings
+from config.logs import set_up_logs
+from config.paths import batuta_home
+from config.schema import Settings
+from config.secrets import Secrets
+from data.values import Millis
+from engine.clock import ScaledClock, Stopwatch, SystemClock
+
+FILLS = 12
+"""Fills the built-in conversation waits for."""
+
+_DAY: Millis = 86_400_000
+_CODE = re.compile(r"/pair (\d+)")
+
+
+class DemoFailed(Exception):
+    """The built-in conversation did not get the answer it expected."""
+
+
+async def run_demo(*, seed: int, speed: float, minutes: float, home: Path | None) -> int:
+    """Run the demo and return its exit code: typed by a person at a terminal, by itself otherwise.
+
+    Everything but the charts lives in a temporary folder: each demo starts afresh.
+    """
+    interactive = sys.stdin.isatty()
+    charts = Folders((home or batuta_home()).expanduser().absolute()).charts
+    with tempfile.TemporaryDirectory(prefix="batuta-demo-") as folder:
+        folders = Folders(Path(folder))
+        settings = demo_settings(folders.home, speed)
+        set_up_logs(settings.logging, folders.home, Secrets())
+        # A whole day: the invented market has a past to draw, and midnight is far.
+        clock = ScaledClock(SystemClock().now() // _DAY * _DAY, speed)
+        screen, codes = Screen(), list[str]()
+
+        def announce(text: str) -> None:
+            codes.extend(_CODE.findall(text))
+            screen.say(text, "bold yellow")
+
+        app = App(settings, folders, open_venue(settings, folders, clock, seed), clock, announce=announce, speed=speed)
+        try:
+            if interactive:
+                return await _by_hand(app, settings, charts)
+            console = ConsolePlatform(
+                audience=app.audience, pictures=app.renderer, clock=clock, charts=charts, screen=screen
+            )
+            return await _by_itself(app, console, screen, codes, minutes)
+        finally:
+            await app.stop()
+
+
+def demo_settings(home: Path, speed: float) -> Settings:
+    """Return the defaults with the simulated exchange; what is meant in real seconds is stretched by ``speed``."""
+    plain = Settings()
+    return load_settings(
+        home=home,
+        overrides={
+            "operation_mode": "shadow",
+            "exchange.name": SIMULATED,
+            "chat.plan_expiry_seconds": plain.chat.plan_expiry_seconds * speed,
+            "chat.max_age_seconds": plain.chat.max_age_seconds * speed,
+            "chat.price_tolerance_perc": "5",
+            "risk_management.stale_data_seconds": plain.risk_management.stale_data_seconds * speed,
+            "paper.latency_ms": 0,
+            "logging.log_to_console": False,
+        },
+    )
+
+
+async def _by_hand(app: App, settings: Settings, charts: Path) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    await app.start(chosen_platforms(app, settings, Secrets(), interactive=True, charts=charts))
+    await stop.wait()
+    return 0
+
+
+async def _by_itself(app: App, console: ConsolePlatform, screen: Screen, codes: Sequence[str], minutes: float) -> int:
+    watch = Stopwatch()
+    await app.start([console])
+    await app.ready.wait()
+    try:
+        await _converse(app, console, codes, screen, watch, minutes * 60)
+    except DemoFailed as error:
+        screen.say(str(error), "bold red")
+        return 1
+    return 0
+
+
+async def _converse(
+    app: App, console: ConsolePlatform, codes: Sequence[str], screen: Screen, watch: Stopwatch, seconds: float
+) -> None:
+    await _expect(console.say("/status"), silent=True)
+    await _expect(console.say(f"/pair {codes[-1]}"))
+    await _expect(console.say("/markets"))
+    await _expect(console.say("/grid BTC/USDT"))
+    await _expect(console.choose(_("Narrow")))
+    replies = await _expect(console.choose("1000"))
+    if not any(isinstance(reply, Proposal) for reply in replies):
+        raise DemoFailed(_("No plan was proposed."))
+    await _expect(console.choose(_("Confirm")))
+    await _watch_fills(app, screen, watch, seconds)
+    for line in ("/bots", "/trades 1", "/pnl 1", "/chart BTC/USDT", "/why"):
+        replies = await _expect(console.say(line))
+        if line.startswith(("/pnl", "/chart")) and not any(isinstance(reply, Chart) for reply in replies):
+            raise DemoFailed(_("No chart came."))
+    await _expect(console.say("/tp 1 banana"), refused=True)
+    await _expect(console.say("/stop 1 sell"))
+    await _expect(console.choose(_("Confirm")))
+    while any(view.status.active for view in app.desk.bots()):
+        if watch.seconds() > seconds:
+            raise DemoFailed(_("The bot did not stop in time."))
+        await app.clock.sleep(5)
+    await _expect(console.say("/bots"))
+
+
+async def _watch_fills(app: App, screen: Screen, watch: Stopwatch, seconds: float) -> None:
+    screen.say(_("… watching the market …"), "dim")
+    while len(app.desk.fills(None, FILLS)) < FILLS:
+        if watch.seconds() > seconds:
+            raise DemoFailed(_("Too few fills in the time given: try --minutes, --speed or another --seed."))
+        await app.clock.sleep(60)
+    await app.scheduler.run("equity_snapshot")
+
+
+async def _expect(
+    answer: Awaitable[tuple[Reply, ...]], *, refused: bool = False, silent: bool = False
+) -> tuple[Reply, ...]:
+    replies = await answer
+    if silent and not replies:
+        return replies
+    if not replies or (any(isinstance(reply, Failure) for reply in replies) != refused):
+        raise DemoFailed(_("An answer was not what it should be: {replies}").format(replies=msgspec.to_builtins(replies)))
+    return replies

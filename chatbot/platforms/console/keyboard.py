@@ -1,0 +1,73 @@
+"""Lines as they are typed, read in a thread of their own because terminals cannot be awaited everywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from contextlib import suppress
+from typing import Any
+
+from chatbot.platforms.console.screen import PROMPT, Screen
+
+
+class Keyboard:
+    """The standard input. It asks for the next line only when somebody waits for it, after the last was answered."""
+
+    def __init__(self, screen: Screen) -> None:
+        """Show the prompt on ``screen``."""
+        self._screen = screen
+        self._asked = threading.Event()
+        self._lines: asyncio.Queue[str | None] = asyncio.Queue()
+        self._thread: threading.Thread | None = None
+        self._terminal: list[Any] | None = None
+
+    async def line(self) -> str | None:
+        """Return the next line, or None when there will be no more."""
+        if self._thread is None:
+            self._terminal = _terminal_settings()
+            loop = asyncio.get_running_loop()
+            # A daemon: a read of a terminal cannot be called off, and must not keep the program from ending.
+            self._thread = threading.Thread(target=self._read, args=(loop,), name="keyboard", daemon=True)
+            self._thread.start()
+        self._screen.typing = True
+        self._asked.set()
+        try:
+            return await self._lines.get()
+        finally:
+            self._screen.typing = False
+
+    def close(self) -> None:
+        """Leave the terminal as it was found."""
+        if self._terminal is not None:
+            import termios
+
+            with suppress(termios.error, OSError, ValueError):
+                termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, self._terminal)
+
+    def _read(self, loop: asyncio.AbstractEventLoop) -> None:
+        with suppress(ImportError):
+            import readline  # noqa: F401 - gives input() history and editing
+        while True:
+            self._asked.wait()
+            self._asked.clear()
+            try:
+                line: str | None = input(PROMPT)
+            except (EOFError, OSError, ValueError):
+                line = None
+            # The loop may be gone by the time somebody presses Enter.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._lines.put_nowait, line)
+            if line is None:
+                return
+
+
+def _terminal_settings() -> list[Any] | None:
+    try:
+        import termios
+    except ImportError:
+        return None
+    try:
+        return termios.tcgetattr(sys.stdin.fileno())
+    except (termios.error, OSError, ValueError):
+        return None
