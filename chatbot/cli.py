@@ -52,7 +52,7 @@ Home = Annotated[Path | None, typer.Option(envvar="BATUTA_HOME", help="Where run
 @cli.command()
 def demo(
     seed: Annotated[int, typer.Option(help="Seed of the invented market.")] = 7,
-    speed: Annotated[float, typer.Option(help="Simulated seconds per real second.", min=1, max=3600)] = 600.0,
+    speed: Annotated[float | None, typer.Option(help="Simulated seconds per real one.", min=1, max=3600)] = None,
     minutes: Annotated[float, typer.Option(help="Longest real time the built-in conversation may take.", min=0.1)] = 2,
     home: Home = None,
 ) -> None:

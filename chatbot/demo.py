@@ -31,6 +31,9 @@ from engine.clock import ScaledClock, Stopwatch, SystemClock
 FILLS = 12
 """Fills the built-in conversation waits for."""
 
+BY_HAND, BY_ITSELF = 60.0, 1800.0
+"""Simulated seconds per real second, unless told otherwise: a person reads, the built-in conversation need not."""
+
 _DAY: Millis = 86_400_000
 _CODE = re.compile(r"/pair (\d+)")
 
@@ -39,12 +42,13 @@ class DemoFailed(Exception):
     """The built-in conversation did not get the answer it expected."""
 
 
-async def run_demo(*, seed: int, speed: float, minutes: float, home: Path | None) -> int:
+async def run_demo(*, seed: int, speed: float | None, minutes: float, home: Path | None) -> int:
     """Run the demo and return its exit code: typed by a person at a terminal, by itself otherwise.
 
     Everything but the charts lives in a temporary folder: each demo starts afresh.
     """
     interactive = sys.stdin.isatty()
+    speed = speed or (BY_HAND if interactive else BY_ITSELF)
     charts = Folders((home or batuta_home()).expanduser().absolute()).charts
     with tempfile.TemporaryDirectory(prefix="batuta-demo-") as folder:
         folders = Folders(Path(folder))
@@ -118,23 +122,26 @@ async def _converse(
     await _expect(console.say("/markets"))
     await _expect(console.say("/grid BTC/USDT"))
     await _expect(console.choose(_("Narrow")))
-    replies = await _expect(console.choose("1000"))
-    if not any(isinstance(reply, Proposal) for reply in replies):
-        raise DemoFailed(_("No plan was proposed."))
-    await _expect(console.choose(_("Confirm")))
+    await _confirm(console, await _expect(console.choose("5000")))
     await _watch_fills(app, screen, watch, seconds)
     for line in ("/bots", "/trades 1", "/pnl 1", "/chart BTC/USDT", "/why"):
         replies = await _expect(console.say(line))
         if line.startswith(("/pnl", "/chart")) and not any(isinstance(reply, Chart) for reply in replies):
             raise DemoFailed(_("No chart came."))
     await _expect(console.say("/tp 1 banana"), refused=True)
-    await _expect(console.say("/stop 1 sell"))
-    await _expect(console.choose(_("Confirm")))
+    await _confirm(console, await _expect(console.say("/stop 1 sell")))
     while any(view.status.active for view in app.desk.bots()):
         if watch.seconds() > seconds:
             raise DemoFailed(_("The bot did not stop in time."))
         await app.clock.sleep(5)
     await _expect(console.say("/bots"))
+
+
+async def _confirm(console: ConsolePlatform, replies: Sequence[Reply]) -> None:
+    plan = next((reply for reply in replies if isinstance(reply, Proposal)), None)
+    if plan is None:
+        raise DemoFailed(_("No plan was proposed."))
+    await _expect(console.choose(plan.confirm.label))
 
 
 async def _watch_fills(app: App, screen: Screen, watch: Stopwatch, seconds: float) -> None:

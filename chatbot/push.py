@@ -14,6 +14,7 @@ from commands.notice import Lane, Notice
 from commands.registry import Role
 from commands.reply import Card
 from config.language import _
+from data.database import StorageError
 from data.outbox import Outbox, OutboxRow
 from data.values import Millis
 from engine.clock import Clock
@@ -28,6 +29,7 @@ INTERVAL: Millis = 1000
 """One message per chat in this time, after a burst."""
 SEND_SECONDS = 60.0
 _LONGEST_BACK_OFF_SECONDS = 300.0
+_STORAGE_SECONDS = 5.0
 _CRASHES = 3
 _TITLES = 15
 _log = logging.getLogger(__name__)
@@ -120,9 +122,16 @@ class Pusher:
             if not self._started:
                 self._early.append((notice, role))
                 continue
-            for platform in self._platforms:
-                for person in self._audience.of(platform, role):
-                    self._put(person.id, notice)
+            try:
+                self._spread(notice, role)
+            except Exception:
+                # Trading goes on although nobody can be told.
+                _log.exception("a notice is lost: %s", notice.card.title)
+
+    def _spread(self, notice: Notice, role: Role) -> None:
+        for platform in self._platforms:
+            for person in self._audience.of(platform, role):
+                self._put(person.id, notice)
 
     def _put(self, recipient: str, notice: Notice) -> None:
         parcel = Parcel(notice.card, notice.digest, (notice.card.title,))
@@ -142,28 +151,33 @@ class Pusher:
             return
         if recipient not in self._chats:
             self._chats[recipient] = _Chat(self._clock.now())
-        if recipient not in self._tasks:
+        if recipient not in self._tasks or self._tasks[recipient].done():
             work = self._deliver_to(recipient, platform, self._chats[recipient])
             self._tasks[recipient] = asyncio.create_task(work, name=f"push {recipient}")
         self._chats[recipient].wake.set()
 
     async def _deliver_to(self, recipient: str, platform: Platform, chat: _Chat) -> None:
         while True:
-            chat.wake.clear()
-            now = self._clock.now()
-            self._outbox.expire(now)
-            waiting = self._outbox.pending(recipient)
-            due = [each for each in waiting if each.not_before <= now]
-            pace = chat.wait(now)
-            if due and not pace:
-                chat.spend(now)
-                await self._deliver(due[0], platform, chat)
-            elif due:
-                await self._pause(chat, pace)
-            elif waiting:
-                await self._pause(chat, max(pace, min(each.not_before for each in waiting) - now))
-            else:
-                await chat.wake.wait()
+            try:
+                await self._next(recipient, platform, chat)
+            except StorageError as error:
+                _log.error("the outbox cannot be used: %s", error)
+                await self._clock.sleep(_STORAGE_SECONDS)
+
+    async def _next(self, recipient: str, platform: Platform, chat: _Chat) -> None:
+        chat.wake.clear()
+        now = self._clock.now()
+        self._outbox.expire(now)
+        waiting = self._outbox.pending(recipient)
+        due = [each for each in waiting if each.not_before <= now]
+        pace = chat.wait(now)
+        if due and not pace:
+            chat.spend(now)
+            await self._deliver(due[0], platform, chat)
+        elif waiting:
+            await self._pause(chat, max(pace, min(each.not_before for each in waiting) - now))
+        else:
+            await chat.wake.wait()
 
     async def _pause(self, chat: _Chat, millis: Millis) -> None:
         # Something more urgent may come while we wait, so what is sent is chosen anew afterwards.
@@ -180,8 +194,10 @@ class Pusher:
 
     async def _deliver(self, row: OutboxRow, platform: Platform, chat: _Chat) -> None:
         parcel = _opened(row)
-        if parcel is None:
-            self._outbox.drop(row.id, "unreadable", self._clock.now())
+        name, _colon, user = row.recipient.partition(":")
+        if parcel is None or self._audience.person(name, user) is None:
+            # Who was removed meanwhile hears nothing more, not even what was written before.
+            self._outbox.drop(row.id, "unreadable" if parcel is None else "unknown person", self._clock.now())
             return
         self._in_flight.add(row.id)
         try:

@@ -183,7 +183,13 @@ def _done(change: _Change) -> Callable[[Sequence[Outcome]], Reply]:
     bot = change.bot
     undo = Button(_("Undo"), f"/{change.exit} {bot.id} {change.before or 'none'}")
     show = Button(bot_name(bot), f"/bots {bot.id}")
-    card = Card(title=_title(change, _("is now")), fields=_fields(change), mode=bot.spec.mode, buttons=(undo, show))
+    card = Card(
+        title=_title(change, _("is now")),
+        fields=_fields(change),
+        mode=bot.spec.mode,
+        note=_note(change),
+        buttons=(undo, show),
+    )
     return lambda outcomes: receipt(outcomes, card)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -43,11 +44,11 @@ def grid_line(spec: GridSpec, *, investment: bool = True) -> str:
 async def ask_market(ctx: Context) -> Card:
     """Ask which market, offering the configured favourites the exchange lists."""
     liked = favourites(ctx, await ctx.desk.markets())[:OFFERED_MARKETS]
-    fields = []
-    for each in liked:
-        ticker = await ctx.desk.ticker(each.symbol)
-        last = price(ticker.last, each.filters.price_tick)
-        fields.append(Field(each.symbol, f"{last} {each.quote}"))
+    tickers = await asyncio.gather(*(ctx.desk.ticker(each.symbol) for each in liked))
+    fields = [
+        Field(each.symbol, f"{price(ticker.last, each.filters.price_tick)} {each.quote}")
+        for each, ticker in zip(liked, tickers, strict=True)
+    ]
     buttons = [Button(each.symbol, f"/grid {each.symbol}") for each in liked]
     return Card(
         title=_("Which market shall the grid trade?"),
@@ -169,8 +170,6 @@ def _range_button(market: Market, proposed: GridRange) -> tuple[Button, ...]:
 
 def _per_cycle(plan: GridPlan, free: Decimal) -> str:
     part = share(plan.spec.investment, free)
-    if not plan.slots:
-        return part
     least = min(slot.net_profit for slot in plan.slots)
     return _("{share} of it; each cycle nets at least {net}").format(share=part, net=amount(least, plan.market.quote))
 

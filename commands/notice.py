@@ -334,7 +334,7 @@ def _card(
 
 
 def _named(bot: int, view: BotView | None) -> str:
-    return f"#{bot} {view.spec.symbol}" if view else f"#{bot}"
+    return f"{bot} {view.spec.symbol}" if view else str(bot)
 
 
 def _result(view: BotView | None) -> list[Field]:

@@ -35,7 +35,7 @@ def order_status(value: OrderStatus) -> str:
 def mode_meaning(value: Mode) -> str:
     """Say what a mode does with money."""
     return {
-        Mode.SHADOW: _("Real prices, simulated orders. No real money moves."),
+        Mode.SHADOW: _("Orders are simulated. No real money moves."),
         Mode.TESTNET: _("Orders go to the exchange's test environment. No real money moves."),
         Mode.PRODUCTION: _("Orders go to the exchange. Real money moves."),
     }[value]

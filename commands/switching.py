@@ -33,11 +33,13 @@ async def _switch(ctx: Context, text: str | None, *, resume: bool) -> Reply:
     command = "resume" if resume else "pause"
     if text is not None and text.strip().lower() == ALL:
         return await _all(ctx, able, resume=resume)
+    if text is None and not able:
+        return _nothing(ctx, resume=resume)
     if text is None and len(able) == 1:
         return await _one(ctx, able[0], resume=resume)
     found = one_bot(ctx.desk, text, f"/{command} {{}}")
     if not isinstance(found, BotView):
-        return _with_all(found, command, len(able)) if isinstance(found, Card) else found
+        return _with_all(found, command) if isinstance(found, Card) else found
     if not _able(found, resume=resume):
         title = _("{bot} is {status}; nothing changed").format(bot=bot_name(found), status=words.status(found.status))
         return Card(title=title, fields=(), mode=found.spec.mode, buttons=(_show(found),))
@@ -66,7 +68,7 @@ async def _one(ctx: Context, bot: BotView, *, resume: bool) -> Reply:
 
 async def _all(ctx: Context, bots: Sequence[BotView], *, resume: bool) -> Reply:
     if not bots:
-        return no_bots() if not any(each.status.active for each in ctx.desk.bots()) else _nothing(resume=resume)
+        return _nothing(ctx, resume=resume)
     outcomes = [await ctx.desk.ask(_control(ctx, bot, resume=resume)) for bot in bots]
     text = (
         ngettext("{count} bot resumed", "{count} bots resumed", len(bots))
@@ -90,13 +92,13 @@ def _control(ctx: Context, bot: BotView, *, resume: bool) -> PauseBot | ResumeBo
     return kind(at=ctx.clock_now, by=ctx.person.id, bot=bot.id)
 
 
-def _with_all(card: Card, command: str, count: int) -> Card:
-    if count < 2:
-        return card
+def _with_all(card: Card, command: str) -> Card:
     return msgspec.structs.replace(card, buttons=(*card.buttons, Button(_("All"), f"/{command} all")))
 
 
-def _nothing(*, resume: bool) -> Card:
+def _nothing(ctx: Context, *, resume: bool) -> Reply:
+    if not any(each.status.active for each in ctx.desk.bots()):
+        return no_bots()
     title = _("No bot is paused; nothing changed") if resume else _("Every bot is paused already; nothing changed")
     return Card(title=title, fields=(), buttons=(Button(_("Bots"), "/bots"),))
 

@@ -203,7 +203,8 @@ def _book_buy(bot: Bot, slot: Slot | None, order: Order, fill: Fill) -> None:
 def _book_sale(bot: Bot, slot: Slot | None, order: Order, fill: Fill) -> None:
     if slot is not None:
         closed = book_sold(bot.books, fill, slot.take(fill.quantity), pairs=True)
-        slot.count_cycle(closed)
+        if closed > ZERO and slot.selling == ZERO:
+            slot.cycles += 1
     else:
         book_sold(bot.books, fill, take_across(bot.slots, fill.quantity), pairs=False)
 

@@ -7,7 +7,7 @@ A step that changes durable state gets the next sequence number; a tick that cha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from decimal import Decimal
 
 from data.decisions import Alternative, Decision, Input, Rule
@@ -18,7 +18,7 @@ from data.values import Millis
 from engine import risk
 from engine.apply import apply
 from engine.change import Change
-from engine.decision import Wish, decide, judge, quiet_band
+from engine.decision import Wish, decide, edges, judge, quiet_band
 from engine.outcome import CancelRequest, Outcome
 from engine.risk import Approved, RiskLimits
 from engine.state import Bot, EngineState, register
@@ -66,9 +66,13 @@ class Engine:
                 return False
         return True
 
-    def bands(self, symbol: str) -> Iterable[_Band]:
-        """Return, per bot, the open price interval in which ticks change nothing."""
-        return self._bands.get(symbol, {}).values()
+    def bands(self, symbol: str) -> Iterator[_Band]:
+        """Yield, per bot, the open price interval in which ticks change nothing, and what lies within if that is empty."""
+        for identity, band in self._bands.get(symbol, {}).items():
+            yield band
+            if not band[1]:
+                # Every tick counts, and still a price path must be told exactly where an exit lies.
+                yield edges(self.state.bots[identity])
 
     def _tick(self, event: TickerMoved) -> Outcome:
         ticker = event.ticker

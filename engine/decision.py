@@ -174,7 +174,7 @@ def _range(state: EngineState, bot: Bot, ticker: Ticker, at: Millis) -> Verdict 
         position = RangePosition.ABOVE
     elif last < lines[0]:
         position = RangePosition.BELOW
-    elif inner_low <= last <= inner_high:
+    elif last <= inner_high if bot.position is RangePosition.ABOVE else last >= inner_low:
         position = RangePosition.INSIDE
     if position is bot.position:
         return None
@@ -239,10 +239,15 @@ def quiet_band(bot: Bot) -> tuple[Decimal, Decimal]:
     """Return the open price interval in which no tick can change anything for ``bot``; (0, 0) when every tick may."""
     if bot.waiting:
         return ZERO, ZERO
+    if bot.status is BotStatus.RUNNING and any(slot.waiting and not slot.blocked for slot in bot.slots):
+        return ZERO, ZERO
+    return edges(bot)
+
+
+def edges(bot: Bot) -> tuple[Decimal, Decimal]:
+    """Return the prices at which an exit fires or the range is left or entered, below and above."""
     if bot.status not in (BotStatus.RUNNING, BotStatus.PAUSED):
         return ZERO, _HUGE
-    if any(slot.waiting and not slot.blocked for slot in bot.slots):
-        return ZERO, ZERO
     lines = bot.lines
     low, high = ZERO, _HUGE
     match bot.position:

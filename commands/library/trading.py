@@ -40,9 +40,10 @@ async def trading(
 
 def _planned(engine: EngineView, state: TradingState) -> Planned:
     before, after = engine.trading_state, state
-    fields = (Field(_("Before"), words.trading_state(before)), Field(_("After"), words.trading_state(after)))
+    changes = [Field(_("Before"), words.trading_state(before)), Field(_("After"), words.trading_state(after))]
     if engine.trading_state_reason:
-        fields = (*fields, Field(_("It was limited because"), engine.trading_state_reason))
+        changes.append(Field(_("It was limited because"), engine.trading_state_reason))
+    fields = tuple(changes)
     done = Card(
         title=words.trading_state(after).capitalize(),
         fields=fields,
@@ -70,11 +71,8 @@ def _now(engine: EngineView, reason: str) -> Card:
         TradingState.REDUCING: _("Only reduce"),
         TradingState.ACTIVE: _("Free trading"),
     }
-    buttons = tuple(
-        Button(labels[each], f"/trading {each}", danger=each is TradingState.ACTIVE)
-        for each in _FREEDOM
-        if each != state
-    )
+    others = [each for each in _FREEDOM if each is not state]
+    buttons = [Button(labels[each], f"/trading {each}", danger=each is TradingState.ACTIVE) for each in others]
     fields = (Field(_("Because"), reason),) if reason else ()
     return Card(
         title=words.trading_state(state).capitalize(),

@@ -5,14 +5,14 @@ closes up is taken to have made its low first, one that closes down its high. Ru
 
 - a buy fills if the low is *below* its price, a sell if the high is *above* (touching is not enough);
 - fills are at the order's own price; what the bar opens beyond fills first, also at its own price;
-- orders placed during a bar can fill from the next bar on, so a slot has at most one leg per bar;
+- orders placed after a bar opened can fill from the next bar on, so a slot has at most one leg per bar;
 - a level at which something else happens (a stop) is reached on the path: at its price, or at the open if beyond it;
 - the price of a fill on the path is a price seen: what the fill itself brought within reach happens there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 
 from data.events import OrderUpdate, TickerMoved
@@ -47,45 +47,60 @@ class CandleWalk:
         low, high, book = candle.low, candle.high, self._book
         buys, sells = book.buys, book.sells
         if (buys and buys[-1][0] > low) or (sells and sells[0][0] < high) or self._loud(low, high):
-            self._walk(candle)
-        self._position = candle.close
-        book.quote(candle.close)
-        self._deliver(TickerMoved(at=closed_at, ticker=_ticker(self._symbol, candle.close, closed_at)))
+            for _ in self._walk(candle, candle.opened_at):
+                pass
+        self._close(candle.close, closed_at)
+
+    def steps(self, candle: Candle, at: Millis) -> Iterator[None]:
+        """Walk one bar that is known only since ``at``, pausing after each thing told so that others may answer it."""
+        yield from self._walk(candle, at)
+        self._close(candle.close, at)
+        yield
 
     def _loud(self, low: Decimal, high: Decimal) -> bool:
         return any(low <= band_low or high >= band_high for band_low, band_high in self._bands())
 
-    def _walk(self, candle: Candle) -> None:
-        self._at = candle.opened_at
+    def _walk(self, candle: Candle, at: Millis) -> Iterator[None]:
+        self._at = at
         book = self._book
-        self._active = {resting.order.draft.client_id for _, _, resting in (*book.buys, *book.sells)}
+        orders = (resting.order for _, _, resting in (*book.buys, *book.sells))
+        self._active = {order.draft.client_id for order in orders if order.at <= candle.opened_at}
         up = candle.close >= candle.open
         extremes = (candle.low, candle.high) if up else (candle.high, candle.low)
-        self._gap(candle.open)
+        yield from self._gap(candle.open)
         self._tell(candle.open, self._at)
+        yield
         for price in (*extremes, candle.close):
-            self._leg(price)
+            yield from self._leg(price)
 
-    def _gap(self, price: Decimal) -> None:
+    def _close(self, price: Decimal, at: Millis) -> None:
+        self._position = price
+        self._tell(price, at)
+
+    def _gap(self, price: Decimal) -> Iterator[None]:
         """Fill what the bar opens beyond; nothing was seen between the last close and the open."""
         down = price < self._position
         for falling in (down, not down):
             while (resting := self._next_order(price, falling=falling)) is not None:
                 self._fill(resting)
+                yield
         self._position = price
 
-    def _leg(self, target: Decimal) -> None:
+    def _leg(self, target: Decimal) -> Iterator[None]:
         falling = target < self._position
         while True:
             resting = self._next_order(target, falling=falling)
             stop = self._next_stop(target, falling=falling)
             price = resting.order.draft.price if resting else None
             if stop is not None and (price is None or (stop >= price if falling else stop <= price)):
-                self._reach(stop, target, falling=falling)
+                self._position = stop
+                self._tell(stop, self._at)
             elif resting is not None:
                 self._fill(resting)
+                yield
                 if self._loud(self._position, self._position):
                     self._tell(self._position, self._at)
+                    yield
             else:
                 break
         self._position = target
@@ -107,20 +122,26 @@ class CandleWalk:
         return None
 
     def _next_stop(self, target: Decimal, *, falling: bool) -> Decimal | None:
-        """Return the next band edge on the way to ``target``, not counting the one the path stands on."""
-        here = self._position
+        """Return the next price on the way to ``target`` at which a band may be left, not counting where the path is."""
+        here, stops = self._position, self._stops(target, falling=falling)
         if falling:
-            return max((low for low, _ in self._bands() if target <= low < here), default=None)
-        return min((high for _, high in self._bands() if here < high <= target), default=None)
+            return max((stop for stop in stops if stop < here), default=None)
+        return min((stop for stop in stops if stop > here), default=None)
 
-    def _reach(self, stop: Decimal, target: Decimal, *, falling: bool) -> None:
-        """Tell the edge itself and, for bands that are left only beyond it, the next price tick."""
-        price = -(-stop // self._tick) * self._tick if not falling else stop // self._tick * self._tick
-        beyond = price - self._tick if falling else price + self._tick
-        self._position = stop
-        self._tell(price if (price >= target if falling else price <= target) else target, self._at)
-        if (beyond >= target) if falling else (beyond <= target):
-            self._tell(beyond, self._at)
+    def _stops(self, target: Decimal, *, falling: bool) -> Iterator[Decimal]:
+        """Yield every band edge up to ``target`` and, for bands that are left only beyond it, the next price tick."""
+        tick = self._tick
+        for low, high in self._bands():
+            if falling and low >= target:
+                edge = max(low // tick * tick, target)
+                yield edge
+                if edge - tick >= target:
+                    yield edge - tick
+            elif not falling and high <= target:
+                edge = min(-(-high // tick) * tick, target)
+                yield edge
+                if edge + tick <= target:
+                    yield edge + tick
 
     def _fill(self, resting: Resting) -> None:
         draft = resting.order.draft

@@ -62,6 +62,7 @@ class PaperExchange(SimulatedAccount):
         self._watched: frozenset[str] = frozenset()
         self._followed: frozenset[str] = frozenset()
         self._quotes: dict[str, Ticker] = {}
+        self._following = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self, emit: Emit) -> None:
@@ -114,37 +115,43 @@ class PaperExchange(SimulatedAccount):
         for symbol in symbols:
             self._listed(symbol)
         self._watched = symbols
-        await self._follow(symbols | self._resting_symbols())
+        await self._follow(symbols | self._resting_symbols(), only=True)
 
     async def submit(self, order: Approved) -> Submitted:
         """Place an order on the simulated book, against a quote that is fresh."""
         draft = order.draft
         try:
             if draft.symbol in self._markets:
-                await self._follow(self._followed | {draft.symbol})
+                await self._follow(frozenset({draft.symbol}))
                 await self._quote(draft.symbol)
+            answer = await super().submit(order)
+            # On its way the order was not yet a reason to follow the market; somebody may have unsubscribed.
+            await self._follow(self._resting_symbols())
         except ExchangeUnavailable as error:
             return Unknown(client_id=draft.client_id, message=str(error))
-        return await super().submit(order)
+        return answer
 
     # -- following the market
 
-    async def _follow(self, symbols: frozenset[str]) -> None:
-        """Stream these symbols, and nothing else."""
-        if symbols == self._followed:
-            return
-        feed = self._live_feed()
-        await self._stop_tasks()
-        if self._followed:
-            await feed.drop_streams()
-        self._followed = symbols
-        if not symbols:
-            return
-        names = sorted(symbols)
-        watch = self._watch_quotes if feed.streams else self._poll_quotes
-        self._tasks = [spawn(watch(feed, names), f"{self.name} quotes")]
+    async def _follow(self, symbols: frozenset[str], *, only: bool = False) -> None:
+        """Stream these symbols too, or these only."""
+        async with self._following:
+            wanted = symbols if only else self._followed | symbols
+            if wanted == self._followed:
+                return
+            feed = self._live_feed()
+            await self._stop_tasks()
+            if self._followed:
+                await feed.drop_streams()
+            self._followed = wanted
+            if wanted:
+                self._start_tasks(feed, sorted(wanted))
+
+    def _start_tasks(self, feed: PublicFeed, symbols: list[str]) -> None:
         if feed.streams:
-            self._tasks.append(spawn(self._watch_trades(feed, names), f"{self.name} trades"))
+            self._tasks.append(spawn(self._watch_trades(feed, symbols), f"{self.name} trades"))
+        watch = self._watch_quotes if feed.streams else self._poll_quotes
+        self._tasks.append(spawn(watch(feed, symbols), f"{self.name} quotes"))
 
     async def _stop_tasks(self) -> None:
         tasks, self._tasks = self._tasks, []
@@ -153,15 +160,20 @@ class PaperExchange(SimulatedAccount):
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _watch_quotes(self, feed: PublicFeed, symbols: list[str]) -> None:
+        silent = False
+
         async def listen() -> None:
+            nonlocal silent
             # Asked first and after every silence: a stream tells changes only, and a dead one tells nothing.
-            await self._ask(feed, symbols)
-            quiet = False
-            while not quiet:
+            moved = await self._ask(feed, symbols)
+            if silent and moved:
+                await feed.drop_streams()
+            silent = False
+            while not silent:
                 try:
                     quotes = await asyncio.wait_for(feed.next_quotes(symbols), self._silence)
                 except TimeoutError:
-                    quiet = True
+                    silent = True
                 else:
                     self._take(quotes)
 
@@ -197,13 +209,16 @@ class PaperExchange(SimulatedAccount):
                 await self._clock.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
 
-    async def _ask(self, feed: PublicFeed, symbols: Sequence[str]) -> None:
+    async def _ask(self, feed: PublicFeed, symbols: Sequence[str]) -> bool:
+        """Ask for quotes, make up for what was missed since the last ones, and say whether any differs from them."""
         quotes = await feed.tickers(symbols)
         for symbol in self._resting_symbols() & frozenset(symbols):
             seen = self._quotes.get(symbol)
             if seen is not None and self._clock.now() - seen.at > _MINUTE:
                 await self._catch_up(symbol, seen.at)
+        before = dict(self._quotes)
         self._take(quotes)
+        return any((seen := before.get(q.symbol)) is None or (q.bid, q.ask) != (seen.bid, seen.ask) for q in quotes)
 
     async def _quote(self, symbol: str) -> Ticker:
         seen = self._quotes.get(symbol)

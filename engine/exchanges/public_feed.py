@@ -14,7 +14,7 @@ from data.market import Candle, FeeAsset, Fees, Filters, Market
 from data.values import ONE, ZERO, Millis
 from engine.exchanges.base import ExchangeUnavailable, MarketUnknown
 
-_TICK_SIZE, _DECIMAL_PLACES = 4, 2
+_TICK_SIZE = 4  # how ccxt says that a precision is an increment
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,11 +161,8 @@ class PublicFeed:
         )
 
     def _increment(self, precision: object) -> Decimal:
-        mode = self._ccxt.precisionMode
-        if precision is not None and mode == _TICK_SIZE:
+        if precision is not None and self._ccxt.precisionMode == _TICK_SIZE:
             return _decimal(precision)
-        if precision is not None and mode == _DECIMAL_PLACES:
-            return ONE.scaleb(-int(str(precision)))
         # Significant digits have no fixed step; the finest one in use never rounds an order away.
         return ONE.scaleb(-8)
 

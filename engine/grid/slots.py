@@ -47,9 +47,8 @@ class Slot(msgspec.Struct, kw_only=True):
     buy_cycle: int = 0
     """Number of buy orders this slot has had; the next client id counts on from here."""
     sell_cycle: int = 0
-    paired: Decimal = ZERO
-    """Base sold against grid buys since the last whole cycle."""
     cycles: int = 0
+    """Times the slot sold off what the grid had bought for it."""
     crossed: int = 0
     """Post-only rejections in a row."""
     waiting: bool = False
@@ -103,13 +102,6 @@ class Slot(msgspec.Struct, kw_only=True):
             else:
                 lot.quantity -= part
         return taken
-
-    def count_cycle(self, quantity: Decimal) -> None:
-        """Note that ``quantity`` bought by the grid was sold by the grid."""
-        self.paired += quantity
-        if self.paired >= self.capacity:
-            self.paired -= self.capacity
-            self.cycles += 1
 
 
 def gap(

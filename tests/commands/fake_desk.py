@@ -61,8 +61,8 @@ class FakeDesk:
         self._bots = {bot.id: bot for bot in bots}
         self._markets = {each.symbol: each for each in (market("BTC"), market("ETH"), market("SOL"))}
         self.tickers: dict[str, Ticker] = {symbol: ticker(symbol) for symbol in self._markets}
-        self._fills: dict[int, tuple[Fill, ...]] = {bot.id: sample_fills(bot) for bot in bots}
-        self._decisions: list[Decision] = [sample_decision(bot, 100 + bot.id) for bot in bots]
+        self.filled: dict[int, tuple[Fill, ...]] = {bot.id: sample_fills(bot) for bot in bots}
+        self.decided: list[Decision] = [sample_decision(bot, 100 + bot.id) for bot in bots]
         self.balances: tuple[AssetView, ...] = (
             AssetView(asset="USDT", free=Decimal("8500.25"), locked=Decimal("499.75"), in_bots=Decimal("1000")),
             AssetView(asset="BTC", free=Decimal("0.00410"), locked=Decimal("0.00820"), in_bots=Decimal("0.01230")),
@@ -147,18 +147,18 @@ class FakeDesk:
     def fills(self, bot: int | None, limit: int) -> Sequence[Fill]:
         """Return the newest fills, newest first."""
         wanted = (
-            self._fills.get(bot, ()) if bot is not None else [fill for each in self._fills.values() for fill in each]
+            self.filled.get(bot, ()) if bot is not None else [fill for each in self.filled.values() for fill in each]
         )
         return sorted(wanted, key=lambda fill: -fill.at)[:limit]
 
     def decisions(self, bot: int | None, limit: int) -> Sequence[Decision]:
         """Return the newest decisions, newest first."""
-        wanted = [each for each in self._decisions if bot is None or each.bot == bot]
+        wanted = [each for each in self.decided if bot is None or each.bot == bot]
         return sorted(wanted, key=lambda each: -each.at)[:limit]
 
     def decision(self, decision: str) -> Decision | None:
         """Return one decision by its id."""
-        return next((each for each in self._decisions if each.id == decision), None)
+        return next((each for each in self.decided if each.id == decision), None)
 
     def equity(self, bot: int, since: Millis) -> Sequence[EquityPoint]:
         """Return one sample every six hours since the bot started."""
@@ -176,15 +176,6 @@ class FakeDesk:
             )
             for at in points
         ]
-
-    def add_decisions(self, *decisions: Decision) -> None:
-        """Add records to what ``/why`` may find."""
-        self._decisions.extend(decisions)
-
-    def forget_history(self) -> None:
-        """Drop fills and decisions, as on a fresh account."""
-        self._fills.clear()
-        self._decisions.clear()
 
     def put(self, bot: BotView) -> None:
         """Add or replace a bot."""

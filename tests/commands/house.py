@@ -173,10 +173,12 @@ def commands_of(world: World) -> tuple[Command, ...]:
 class House:
     """A dispatcher and everything a test may look at or turn."""
 
-    def __init__(self, *, registry: Registry | None = None, desk: FakeDesk | None = None) -> None:
+    def __init__(
+        self, *, registry: Registry | None = None, desk: FakeDesk | None = None, clock: ManualClock | None = None
+    ) -> None:
         """Build everything around one running bot, or around ``desk``."""
         self.world = World()
-        self.clock = ManualClock(NOW)
+        self.clock = clock or ManualClock(NOW)
         self.desk = desk or FakeDesk(bot_view(1))
         self.people = MemoryPeople(
             person("olga", Role.OWNER), person("tim", Role.TRADER), person("vera", Role.VIEWER, "de")

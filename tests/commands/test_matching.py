@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
-from commands.matching import find_bot, find_market, find_markets, unavailable
-from commands.reply import Failure
+from commands.matching import find_bot, find_market, find_markets, one_bot, unavailable
+from commands.reply import Card, Failure
 from data.market import Market
 from engine.exchanges.base import ExchangeUnavailable, MarketUnknown
 from tests.commands.fake_desk import FakeDesk
@@ -60,3 +61,11 @@ async def test_without_a_list_the_failure_leads_to_the_markets() -> None:
     assert isinstance(reply, Failure)
     assert (reply.accepted, reply.buttons) == ("see /markets", ())
     assert unavailable(ExchangeUnavailable("maintenance!")).problem.startswith("The exchange cannot be reached: maint")
+
+
+def test_asking_which_bot_shows_what_tells_them_apart() -> None:
+    unseen = msgspec.structs.replace(bot_view(2), profit=None)
+    card = one_bot(FakeDesk(bot_view(1), unseen), None, "/pause {}")
+    assert isinstance(card, Card)
+    assert card.fields[0].value == "running, inside the range, +3.25 USDT (+0.32 %)"
+    assert card.fields[1].value == "running, inside the range"

@@ -118,7 +118,7 @@ def test_a_fill_reads_on_a_lock_screen(side: Side, slot: int, title: str) -> Non
     assert (notice.key, notice.lane, notice.silent, notice.mode) == ("fill:1", Lane.TRADE, True, Mode.SHADOW)
     values = {field.label: field.value for field in notice.card.fields}
     assert values == {
-        "Bot": "#1 BTC/USDT", "Value": "122.00 USDT", "Fee": "0.12 USDT",
+        "Bot": "1 BTC/USDT", "Value": "122.00 USDT", "Fee": "0.12 USDT",
         "Result": "+3.25 USDT (+0.32 %)", "Grid profit": "+6.30 USDT",
     }  # fmt: skip
 
@@ -166,21 +166,21 @@ def test_the_fills_of_the_first_inventory_are_told_as_fills() -> None:
 def test_a_bot_with_nothing_to_wind_down_has_stopped_at_once() -> None:
     stopped = msgspec.structs.replace(BOT, status=BotStatus.STOPPED, stop_reason=StopReason.PERSON)
     (notice,) = of(TICK, decision(Rule.STOP_BOT), desk=FakeDesk(stopped))
-    assert notice.card.title == "Bot #1 BTC/USDT stopped: a person asked"
+    assert notice.card.title == "Bot 1 BTC/USDT stopped: a person asked"
 
 
 LOUD = {
-    Rule.OPEN_GRID: ("Bot #1 BTC/USDT started", Lane.TRADE),
-    Rule.PAUSE_BOT: ("Bot #1 BTC/USDT paused", Lane.TRADE),
-    Rule.RESUME_BOT: ("Bot #1 BTC/USDT trades again", Lane.TRADE),
-    Rule.STOP_BOT: ("Bot #1 BTC/USDT is stopping", Lane.TRADE),
-    Rule.BOT_STOPPED: ("Bot #1 BTC/USDT stopped: stop loss", Lane.CRITICAL),
-    Rule.TAKE_PROFIT: ("Take profit hit on bot #1 BTC/USDT", Lane.CRITICAL),
-    Rule.STOP_LOSS: ("Stop loss hit on bot #1 BTC/USDT", Lane.CRITICAL),
-    Rule.ABOVE_RANGE: ("Price is above the range of bot #1 BTC/USDT", Lane.TRADE),
-    Rule.BELOW_RANGE: ("Price is below the range of bot #1 BTC/USDT", Lane.TRADE),
-    Rule.BACK_IN_RANGE: ("Price is back in the range of bot #1 BTC/USDT", Lane.TRADE),
-    Rule.CHANGE_EXIT: ("Exits of bot #1 BTC/USDT changed", Lane.DIGEST),
+    Rule.OPEN_GRID: ("Bot 1 BTC/USDT started", Lane.TRADE),
+    Rule.PAUSE_BOT: ("Bot 1 BTC/USDT paused", Lane.TRADE),
+    Rule.RESUME_BOT: ("Bot 1 BTC/USDT trades again", Lane.TRADE),
+    Rule.STOP_BOT: ("Bot 1 BTC/USDT is stopping", Lane.TRADE),
+    Rule.BOT_STOPPED: ("Bot 1 BTC/USDT stopped: stop loss", Lane.CRITICAL),
+    Rule.TAKE_PROFIT: ("Take profit hit on bot 1 BTC/USDT", Lane.CRITICAL),
+    Rule.STOP_LOSS: ("Stop loss hit on bot 1 BTC/USDT", Lane.CRITICAL),
+    Rule.ABOVE_RANGE: ("Price is above the range of bot 1 BTC/USDT", Lane.TRADE),
+    Rule.BELOW_RANGE: ("Price is below the range of bot 1 BTC/USDT", Lane.TRADE),
+    Rule.BACK_IN_RANGE: ("Price is back in the range of bot 1 BTC/USDT", Lane.TRADE),
+    Rule.CHANGE_EXIT: ("Exits of bot 1 BTC/USDT changed", Lane.DIGEST),
     Rule.CHANGE_TRADING_STATE: ("Trading is active", Lane.CRITICAL),
 }
 

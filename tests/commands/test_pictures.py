@@ -39,6 +39,15 @@ def test_an_old_bot_without_samples_is_a_flat_line() -> None:
     assert series.equity[0] == series.equity[1]
 
 
+def test_the_whole_life_of_a_bot_begins_at_its_start() -> None:
+    bot = bot_view(1)
+    desk = NoSamples(bot)
+    desk.first = NOW - DAY
+    series = pnl_series(desk, [bot], 0, NOW, "x")
+    assert bot.profit is not None
+    assert (series.at[0], series.equity[0]) == (bot.started_at, bot.profit.invested)
+
+
 def test_today_without_a_sample_before_midnight_begins_with_the_first_one_after() -> None:
     bot = bot_view(1)
     desk = NoSamples(bot)

@@ -41,14 +41,15 @@ def ticker(symbol: str, last: Decimal | None = None, at: Millis = NOW - 800) -> 
 
 
 def wave(last: Decimal, step: Millis, count: int, end: Millis) -> list[Candle]:
-    """Return ``count`` bars that swing 4 % around ``last`` and end there."""
-    swing = [ZERO, Decimal("0.02"), Decimal("0.04"), Decimal("0.02"), ZERO, Decimal("-0.02"), Decimal("-0.04")]
+    """Return ``count`` bars that end at ``last``; the further back, the wider they swing, up to 12 % either way."""
+    swing = [Decimal(each) for each in ("0", "0.5", "1", "0.5", "0", "-0.5", "-1", "-0.5")]
     first = end - end % step - (count - 1) * step
     bars = []
     for index in range(count):
-        middle = round_to(last * (ONE + swing[(count - 1 - index) % len(swing)]), Decimal("0.01"))
-        high, low = middle * Decimal("1.005"), middle * Decimal("0.995")
-        bars.append(Candle(first + index * step, middle, high, low, middle, Decimal(12)))
+        opened = first + index * step
+        width = min(Decimal("0.12"), Decimal("0.02") + Decimal(end - opened) / HOUR * Decimal("0.0003"))
+        middle = round_to(last * (ONE + width * swing[(count - 1 - index) % len(swing)]), Decimal("0.01"))
+        bars.append(Candle(opened, middle, middle * Decimal("1.005"), middle * Decimal("0.995"), middle, Decimal(12)))
     return bars
 
 

@@ -33,8 +33,6 @@ class BinancePublic(Loopback):
         self.mistakes: list[str] = []
         self.failing: int | None = None
         """HTTP status every REST call is answered with, or None."""
-        self.silent = False
-        """Whether the streams say nothing."""
         self.streaming = True
         """Whether stream connections are accepted."""
         self.clock_offset = 0
@@ -42,6 +40,7 @@ class BinancePublic(Loopback):
         self._quotes: dict[str, tuple[Decimal, Decimal, Decimal]] = {}
         self._trades: dict[str, list[Json]] = {}
         self._sockets: dict[web.WebSocketResponse, set[str]] = {}
+        self._muted: set[web.WebSocketResponse] = set()
         self._changed = asyncio.Condition()
         self._number = 0
         for base, quote in _DEFAULT:
@@ -93,10 +92,18 @@ class BinancePublic(Loopback):
         self._trades.setdefault(symbol, []).append(event)
         await self._push(f"{symbol.lower()}@trade", {**event, "m": buyer_is_maker, "M": True})
 
+    def mute(self) -> None:
+        """Say nothing more on the connections there are, and keep them open; new ones are told everything."""
+        self._muted |= set(self._sockets)
+
     async def subscribed(self, *streams: str) -> None:
-        """Wait until some connection listens to each of the streams, such as ``btcusdt@trade``."""
+        """Wait until connections that are not mute listen to all of the streams, such as ``btcusdt@trade``."""
+
+        def heard() -> set[str]:
+            return set().union(*(names for socket, names in self._sockets.items() if socket not in self._muted))
+
         async with self._changed:
-            await self._changed.wait_for(lambda: set(streams) <= set().union(*self._sockets.values()))
+            await self._changed.wait_for(lambda: set(streams) <= heard())
 
     async def unheard(self) -> None:
         """Wait until nobody listens to any stream."""
@@ -174,7 +181,12 @@ class BinancePublic(Loopback):
             "quoteAsset": quote,
             "quotePrecision": 8,
             "quoteAssetPrecision": 8,
+            "baseCommissionPrecision": 8,
+            "quoteCommissionPrecision": 8,
             "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"],
+            "icebergAllowed": True,
+            "ocoAllowed": True,
+            "quoteOrderQtyMarketAllowed": True,
             "isSpotTradingAllowed": True,
             "isMarginTradingAllowed": False,
             "filters": [
@@ -232,10 +244,8 @@ class BinancePublic(Loopback):
 
     def _recent(self, request: web.Request) -> list[Json]:
         trades = self._trades.get(self._symbol(request), [])[-self._limit(request, 500, 1000) :]
-        return [
-            {"id": t["t"], "price": t["p"], "qty": t["q"], "quoteQty": "1.0", "time": t["T"], "isBuyerMaker": True}
-            for t in trades
-        ]
+        flags = {"quoteQty": "1.0", "isBuyerMaker": True, "isBestMatch": True}
+        return [{"id": t["t"], "price": t["p"], "qty": t["q"], "time": t["T"], **flags} for t in trades]
 
     # -- streams
 
@@ -280,10 +290,8 @@ class BinancePublic(Loopback):
         return {"error": {"code": 2, "msg": f"Invalid request: {why}"}, "id": command.get("id")}
 
     async def _push(self, stream: str, event: Json) -> None:
-        if self.silent:
-            return
         for socket, streams in list(self._sockets.items()):
-            if stream in streams and not socket.closed:
+            if stream in streams and socket not in self._muted and not socket.closed:
                 await socket.send_json(event)
 
 

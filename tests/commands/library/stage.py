@@ -114,7 +114,12 @@ class Stage:
     """A dispatcher with the real commands; ``say`` speaks as trader Tim unless told otherwise."""
 
     def __init__(
-        self, *, desk: FakeDesk | None = None, settings: Settings | None = None, explained: bool = False
+        self,
+        *,
+        desk: FakeDesk | None = None,
+        settings: Settings | None = None,
+        explained: bool = False,
+        logged: bool = True,
     ) -> None:
         """Put everything around ``desk``."""
         self.desk = desk or FakeDesk()
@@ -125,7 +130,7 @@ class Stage:
         self.dispatcher = Dispatcher(
             Services(
                 registry=REGISTRY, desk=self.desk, clock=self.clock, settings=settings or Settings(),
-                people=self.people, jobs=self.jobs, agents=self.agents, logs=self.logs,
+                people=self.people, jobs=self.jobs, agents=self.agents, logs=self.logs if logged else None,
                 explainer=self.explainer if explained else None, pairing=Pairing(self.clock, self.people),
                 announce=self.announced.append, tell=self._ignore,
             )

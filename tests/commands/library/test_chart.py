@@ -47,6 +47,14 @@ async def test_without_a_market_it_shows_the_only_bot_or_asks() -> None:
     assert lines(await Stage().card("/chart")) == ["/chart BTC/USDT", "/chart ETH/USDT"]
 
 
+async def test_a_market_without_candles_says_so() -> None:
+    desk = FakeDesk()
+    desk.no_candles = True
+    caption = (await Stage(desk=desk).chart("/chart SOL/USDT")).caption
+    assert caption.note == "There are no candles yet."
+    assert [each.label for each in caption.fields] == ["Price"]
+
+
 async def test_an_unknown_market_offers_near_ones() -> None:
     failure = await Stage().failure("/chart SOLL/USDT")
     assert (failure.field, failure.value) == ("symbol", "SOLL/USDT")

@@ -32,3 +32,7 @@ async def test_never_where_others_read() -> None:
 @pytest.mark.parametrize("line", ["/logs 0", "/logs 1000", "/logs some"])
 async def test_a_bad_count_says_what_is_accepted(line: str) -> None:
     assert (await Stage().failure(line, "olga")).accepted == "a whole number, at least 1, at most 200"
+
+
+async def test_without_a_log_it_says_so() -> None:
+    assert (await Stage(logged=False).failure("/logs", "olga")).problem == "No log is kept here."

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from data.market import Ticker
+from engine.exchanges.base import ExchangeUnavailable
 from tests.commands.fake_desk import FakeDesk
 from tests.commands.library.stage import Stage, lines
 
@@ -33,3 +35,16 @@ async def test_an_exchange_that_is_away_is_said() -> None:
     desk = FakeDesk()
     desk.available = False
     assert "does not answer" in (await Stage(desk=desk).failure("/markets")).problem
+
+
+class Priceless(FakeDesk):
+    """A desk that lists markets but has no prices."""
+
+    async def ticker(self, symbol: str) -> Ticker:
+        """Fail."""
+        raise ExchangeUnavailable(symbol)
+
+
+async def test_a_missing_price_does_not_hide_the_market() -> None:
+    table = await Stage(desk=Priceless()).table("/markets eth")
+    assert table.rows[0][:2] == ("ETH/USDT", "–")

@@ -15,4 +15,4 @@ async def test_it_says_whether_money_is_real_and_that_production_is_not_availabl
     assert (value(card, "Shadow"), value(card, "Testnet")) == ("1 bot", "1 bot")
     assert value(card, "Switching from chat") == "not available yet"
     assert "without the right to withdraw" in value(card, "Production will need")
-    assert card.note == "Real prices, simulated orders. No real money moves."
+    assert card.note == "Orders are simulated. No real money moves."

@@ -30,3 +30,8 @@ async def test_a_running_bot_stays_as_it_is() -> None:
     stage = Stage(desk=FakeDesk(bot_view(1)))
     assert (await stage.card("/resume 1")).title == "Bot 1 BTC/USDT is running; nothing changed"
     assert stage.desk.asked == []
+
+
+async def test_nothing_paused_is_said_without_asking_which() -> None:
+    stage = Stage(desk=FakeDesk(bot_view(1), bot_view(2)))
+    assert (await stage.card("/resume")).title == "No bot is paused; nothing changed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from data.events import SetStopLoss
@@ -61,3 +62,12 @@ async def test_a_refusal_is_a_failure() -> None:
     desk = FakeDesk(bot_view(1))
     desk.problem = "the bot is stopping"
     assert (await Stage(desk=desk).failure("/sl 1 5%")).problem == "the bot is stopping"
+
+
+async def test_a_loss_already_reached_would_be_a_sale_and_is_refused() -> None:
+    bot = bot_view(1)
+    assert bot.profit is not None
+    losing = msgspec.structs.replace(bot, profit=msgspec.structs.replace(bot.profit, change=Decimal(-60)))
+    failure = await Stage(desk=FakeDesk(losing)).failure("/sl 1 5%")
+    assert failure.accepted == "more than 6.00%"
+    assert lines(failure) == ["/stop 1 sell"]

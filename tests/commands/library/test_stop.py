@@ -76,9 +76,12 @@ async def test_an_exchange_that_is_away_never_keeps_a_bot_running() -> None:
     desk = FakeDesk(bot_view(1))
     desk.available = False
     assert (await Stage(desk=desk).proposal("/stop 1 sell")).card.title.startswith("Stop Bot 1")
-    desk.put(msgspec.structs.replace(bot_view(1), ticker=None, profit=None))
-    card = (await Stage(desk=desk).proposal("/stop 1 sell")).card
-    assert value(card, "Total then") == "not known: there is no price"
+    unseen = msgspec.structs.replace(bot_view(1), ticker=None)
+    for bot in (unseen, msgspec.structs.replace(unseen, profit=None)):
+        desk.put(bot)
+        card = (await Stage(desk=desk).proposal("/stop 1 sell")).card
+        assert value(card, "Total then") == "not known: there is no price"
+        assert value(card, "Sells") == "0.0078 BTC"
 
 
 async def test_which_bot_is_asked_when_there_are_two() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from commands.reply import Card, Failure
@@ -58,7 +59,7 @@ async def test_without_a_level_it_offers_some() -> None:
 
 @pytest.mark.parametrize(
     ("level", "accepted"),
-    [("60000", "a price above 61000.00"), ("0.1%", "more than 0.32%"), ("61000", "a price above 61000.00")],
+    [("60000", "a price above 61000.00"), ("0.1%", "more than 0.33%"), ("61000", "a price above 61000.00")],
 )
 async def test_a_level_already_reached_would_be_a_sale_and_is_refused(level: str, accepted: str) -> None:
     stage = Stage(desk=FakeDesk(bot_view(1)))
@@ -73,6 +74,12 @@ async def test_nonsense_says_what_is_accepted(level: str) -> None:
     failure = await Stage(desk=FakeDesk(bot_view(1))).failure(f"/tp 1 {level}")
     assert (failure.field, failure.value) == ("level", level)
     assert "65000" in failure.accepted
+
+
+async def test_before_the_first_price_only_the_levels_are_compared() -> None:
+    bot = msgspec.structs.replace(bot_view(1), profit=None, ticker=None)
+    card = (await Stage(desk=FakeDesk(bot)).proposal("/tp 1 5%")).card
+    assert [each.label for each in card.fields] == ["Before", "After"]
 
 
 async def test_the_same_level_changes_nothing() -> None:

@@ -32,3 +32,7 @@ async def test_nothing_traded_is_said() -> None:
 async def test_a_bad_count_says_what_is_accepted(line: str) -> None:
     failure = await Stage(desk=FakeDesk(bot_view(1))).failure(line)
     assert (failure.field, failure.accepted) == ("count", "a whole number, at least 1, at most 500")
+
+
+async def test_an_unknown_bot_is_a_failure() -> None:
+    assert (await Stage(desk=FakeDesk(bot_view(1))).failure("/trades 9")).field == "bot"

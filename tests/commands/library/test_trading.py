@@ -55,3 +55,11 @@ async def test_the_same_state_changes_nothing() -> None:
     stage = Stage(desk=halted())
     assert (await stage.card("/trading halted")).title == "Trading is halted"
     assert stage.desk.asked == []
+
+
+async def test_what_was_limited_without_a_reason_claims_none() -> None:
+    desk = FakeDesk()
+    desk.view = msgspec.structs.replace(desk.view, trading_state=TradingState.REDUCING)
+    proposal = await Stage(desk=desk).proposal("/trading active")
+    assert [each.label for each in proposal.card.fields] == ["Before", "After"]
+    assert proposal.confirm.danger

@@ -7,7 +7,7 @@ import pytest
 
 from commands import phrases, words
 from commands.reply import Card, Failure, Text
-from data.decisions import Rule
+from data.decisions import Input, Rule
 from data.orders import OrderStatus, RefusalCode
 from tests.commands.fake_desk import FakeDesk
 from tests.commands.library.stage import Stage, lines, value
@@ -18,7 +18,7 @@ def history() -> FakeDesk:
     """Return a desk with three decisions about bot 1 (101, 103, 105) and one about bot 2 (102)."""
     one, two = bot_view(1), bot_view(2, spec("ETH/USDT"))
     desk = FakeDesk(one, two)
-    desk.add_decisions(sample_decision(one, 103, Rule.PRICE_CROSSED), sample_decision(one, 105, Rule.REPLACE_ORDER))
+    desk.decided.extend([sample_decision(one, 103, Rule.PRICE_CROSSED), sample_decision(one, 105, Rule.REPLACE_ORDER)])
     return desk
 
 
@@ -54,7 +54,7 @@ async def test_a_number_is_a_bot_first_and_a_decision_otherwise(line: str, decis
 async def test_a_decision_about_the_whole_engine_names_no_bot() -> None:
     desk = history()
     halted = sample_decision(bot_view(1), 200, Rule.CHANGE_TRADING_STATE)
-    desk.add_decisions(msgspec.structs.replace(halted, bot=0, approved=(), refused=(), cancelled=("bt-1-1-0b1",)))
+    desk.decided.extend([msgspec.structs.replace(halted, bot=0, approved=(), refused=(), cancelled=("bt-1-1-0b1",))])
     card = await Stage(desk=desk).card("/why d200")
     assert card.title.startswith("Engine: ")
     assert card.mode is None
@@ -62,10 +62,19 @@ async def test_a_decision_about_the_whole_engine_names_no_bot() -> None:
     assert value(card, "Cancelled") == "1 order"
 
 
+async def test_old_inputs_say_how_old() -> None:
+    desk = history()
+    inputs = (Input("sentiment", "0.4", 90_000), Input("rule", "fixed"))
+    desk.decided.extend([msgspec.structs.replace(sample_decision(bot_view(1), 400), inputs=inputs)])
+    card = await Stage(desk=desk).card("/why d400")
+    assert value(card, "Knew: sentiment") == "0.4 (1 min 30 s old)"
+    assert value(card, "Knew: rule") == "fixed"
+
+
 async def test_many_orders_are_counted_after_the_first_few() -> None:
     desk = history()
     first = sample_decision(bot_view(1), 300, Rule.OPEN_GRID)
-    desk.add_decisions(msgspec.structs.replace(first, approved=first.approved * 40, refused=()))
+    desk.decided.extend([msgspec.structs.replace(first, approved=first.approved * 40, refused=())])
     card = await Stage(desk=desk).card("/why d300")
     assert sum(each.label == "Ordered" for each in card.fields) == 6
     assert value(card, "…") == "and 34 more"
@@ -94,7 +103,7 @@ async def test_an_unknown_decision_says_what_is_accepted(line: str) -> None:
 
 async def test_an_empty_history_is_said() -> None:
     desk = history()
-    desk.forget_history()
+    desk.decided.clear()
     assert await Stage(desk=desk).one("/why") == Failure(problem="Nothing was decided yet.")
     assert await Stage(desk=desk).one("/why 1") == Failure(problem="Nothing was decided about this bot yet.")
 

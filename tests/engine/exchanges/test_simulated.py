@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -158,6 +159,22 @@ async def test_an_order_that_could_not_be_stored_is_unknown_until_it_is(tmp_path
     assert [order.draft.client_id for order in books.orders] == ["bt-1-1-ib1"]
     assert len(books.fills) == 1
     database.close()
+
+
+async def test_an_order_travels_before_it_rests() -> None:
+    clock = ManualClock(START)
+    exchange = SimulatedExchange(clock=clock, balances=BALANCES, latency=100)
+    await exchange.open(Inbox().emit)
+    bid = (await exchange.ticker(BTC)).bid
+    sending = asyncio.create_task(exchange.submit(approved("bt-1-1-0b1", Side.BUY, bid, "0.01", symbol=BTC)))
+    await asyncio.sleep(0)
+    clock.advance(99)
+    assert await exchange.order("bt-1-1-0b1", BTC) is None
+    clock.advance(1)
+    assert isinstance(await sending, Accepted)
+    report = await exchange.order("bt-1-1-0b1", BTC)
+    assert report is not None
+    await exchange.close()
 
 
 async def test_later_settings_do_not_change_what_an_account_started_with(tmp_path: Path) -> None:

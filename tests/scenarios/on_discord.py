@@ -1,0 +1,148 @@
+"""A person on Discord: the real client, with Discord itself simulated in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import discord
+import simcord
+from pydantic import SecretStr
+from simcord.actors import _component_interaction
+
+from chatbot.platforms.discord.client import Client
+from chatbot.platforms.discord.platform import DiscordPlatform
+from commands.parse import Line, assign, split
+from commands.registry import ParameterKind
+from commands.reply import Reply
+from tests.scenarios.conversation import Inbox, Seen, until
+from tests.scenarios.world import World
+
+_MARKUP = re.compile(r"\*\*|```\n?|\\(?=[^\w\s])")
+SETTLE_SECONDS = 30.0
+
+
+class DiscordConversation:
+    """Uses slash commands and buttons in the private chat with the bot."""
+
+    def __init__(self, world: World, env: Any, platform: DiscordPlatform) -> None:
+        """Open the private chat."""
+        self._world, self._env, self.platform = world, env, platform
+        self.user = env.create_user("ana")
+        self.identity = f"discord:{self.user.id}"
+        self._shown: dict[int, Seen] = {}
+        self._inbox = Inbox()
+        self._tapped: tuple[Any, str] = (None, "")
+
+    async def say(self, line: str) -> None:
+        """Fill in a slash command; what is none is sent as a message."""
+        taken = split(line)
+        command = self._world.app.registry.get(taken.name) if isinstance(taken, Line) else None
+        if command is None or not isinstance(taken, Line) or not line.startswith("/"):
+            await self.user.send_dm(line)
+            return
+        raw = assign(command, taken.words)
+        assert isinstance(raw, dict), f"Discord cannot send {line!r}"
+        kinds = {each.name: each.kind for each in command.parameters}
+        await self.user.slash(command.name, **{name: _typed(kinds[name], text) for name, text in raw.items()})
+
+    async def tap(self, label: str) -> None:
+        """Click a button."""
+        message, custom_id = next(
+            (message, child.custom_id)
+            for message in reversed(self._history()) for row in message.components
+            for child in row.children if label in (child.label or "")
+        )  # fmt: skip
+        self._tapped = (message, custom_id)
+        await self.user.click(message, custom_id=custom_id)
+
+    async def tap_again(self) -> None:
+        """Click once more on what the screen showed before."""
+        message, custom_id = self._tapped
+        stored = self._env.backend.get_message(self.user.dm_channel.id, message.id)
+        await _component_interaction(self.user, stored, {"custom_id": custom_id, "component_type": 2})
+
+    async def expect(self, text: str) -> Seen:
+        """Look at the chat until ``text`` is there."""
+
+        def look() -> Seen | None:
+            self._look()
+            return self._inbox.take(text)
+
+        return await until(look, lambda: f"no {text!r}; the chat shows {[each.text for each in self._inbox.messages]}")
+
+    async def expect_all(self, last: str) -> str:
+        """Look at the chat until ``last`` is there."""
+
+        def look() -> str | None:
+            self._look()
+            return self._inbox.take_all(last)
+
+        return await until(look, lambda: f"nothing ends with {last!r}")
+
+    async def unread(self) -> tuple[Seen, ...]:
+        """Look at the chat."""
+        self._look()
+        return tuple(self._inbox.messages)
+
+    async def push(self, reply: Reply) -> None:
+        """Have something sent."""
+        await self.platform.send(self.identity, reply, silent=False)
+
+    async def pass_time(self, seconds: int) -> None:
+        """Turn both clocks."""
+        self._world.clock.advance(seconds * 1000)
+        await self._env.advance_time(seconds)
+
+    def _history(self) -> list[discord.Message]:
+        found: list[discord.Message] = self.user.dm_channel.history()
+        return [each for each in found if each.author.id != self.user.id]
+
+    def _look(self) -> None:
+        for each in self._history():
+            seen = _seen(each, self._env)
+            if seen.text.strip() and self._shown.get(each.id) != seen:
+                self._shown[each.id] = seen
+                self._inbox.messages.append(seen)
+
+
+def _typed(kind: ParameterKind, text: str) -> str | int | bool:
+    if kind is ParameterKind.INTEGER:
+        return int(text)
+    return text == "yes" if kind is ParameterKind.FLAG else text
+
+
+def _seen(message: discord.Message, env: Any) -> Seen:
+    lines = [message.content]
+    for each in message.embeds:
+        fields = [f"{field.name}: {field.value}" for field in each.fields]
+        lines += [each.title or "", each.description or "", *fields, each.footer.text or ""]
+    rows = [child for row in message.components for child in getattr(row, "children", [])]
+    labels = tuple(str(child.label) for child in rows)
+    files = [env.backend.get_attachment(each.id) for each in message.attachments]
+    return Seen(_MARKUP.sub("", "\n".join(line for line in lines if line)), labels, files[0] if files else None)
+
+
+async def _wait_for_the_end(_client: Client) -> None:
+    await asyncio.get_running_loop().create_future()
+
+
+@asynccontextmanager
+async def on_discord(world: World) -> AsyncIterator[DiscordConversation]:
+    """Run ``world`` with a Discord bot."""
+    app = world.app
+    platform = DiscordPlatform(
+        SecretStr("no-token"), registry=app.registry, audience=app.audience, pictures=world.pictures,
+        clock=world.clock, connect=_wait_for_the_end,
+    )  # fmt: skip
+    await app.start([platform])
+    await app.ready.wait()
+    assert platform.client is not None
+    try:
+        async with simcord.run(platform.client, settle_timeout=SETTLE_SECONDS) as env:
+            yield DiscordConversation(world, env, platform)
+    finally:
+        await app.stop()

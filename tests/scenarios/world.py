@@ -1,0 +1,54 @@
+"""A whole Batuta on an invented market, with time in the test's hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from chatbot.app import App
+from chatbot.charts.renderer import render
+from chatbot.folders import Folders
+from commands.context import Person
+from commands.reply import GridPicture, PnlSeries
+from commands.registry import Role
+from config.schema import Settings
+from data.values import Millis
+from engine.clock import ManualClock
+from engine.exchanges.simulated import SimulatedExchange
+
+START: Millis = 1_767_225_600_000
+"""2026-01-01T00:00Z, where the clock of simulated Discord begins too."""
+
+
+class OwnPictures:
+    """Charts drawn in this process: one import of the drawing library serves all tests."""
+
+    async def png(self, picture: PnlSeries | GridPicture) -> bytes:
+        """Return the PNG."""
+        return render(picture)
+
+
+class World:
+    """The engine and everything around it but the chat."""
+
+    def __init__(self, home: Path) -> None:
+        """Lay everything out below ``home``; nothing runs yet."""
+        self.clock = ManualClock(START)
+        self.announced: list[str] = []
+        self.pictures = OwnPictures()
+        self.folders = Folders(home)
+        settings = Settings.model_validate({"exchange": {"name": "simulated"}})
+        exchange = SimulatedExchange(clock=self.clock, balances=settings.paper.initial_balances, seed=5)
+        self.app = App(settings, self.folders, exchange, self.clock, announce=self.announced.append)
+
+    def code(self) -> str:
+        """Return the pairing code that was printed on the server."""
+        return self.announced[-1].split()[-1]
+
+    def let_in(self, identity: str, role: Role) -> None:
+        """Give somebody a role, as the operator could."""
+        self.app.people.put(Person(id=identity, name="Ana", role=role))
+
+    def active_bots(self) -> Sequence[int]:
+        """Return the numbers of the bots at work."""
+        return [each.id for each in self.app.desk.bots() if each.status.active]
