@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from chatbot.app import App
 
 
-
 def chosen_platforms(
     app: App, settings: Settings, secrets: Secrets, *, interactive: bool, charts: Path | None = None
 ) -> list[Platform]:

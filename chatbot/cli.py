@@ -96,14 +96,22 @@ def replay(
     levels: Annotated[int, typer.Option(help="Number of price lines; the grid has one slot less.")],
     quote: Annotated[Any, typer.Option(parser=_number, metavar="AMOUNT", help="Investment, in the quote currency.")],
     spacing: Annotated[Spacing, typer.Option(help="How the lines are laid.")] = Spacing.GEOMETRIC,
-    fee: Annotated[Any, typer.Option(parser=_number, metavar="RATE", help="Fee of each fill; 0.001 is 0.1 %.")] = "0.001",
+    fee: Annotated[
+        Any, typer.Option(parser=_number, metavar="RATE", help="Fee of each fill; 0.001 is 0.1 %.")
+    ] = "0.001",
     tp: Annotated[Any, typer.Option(parser=_trigger, metavar="LEVEL", help="Take profit: a price, or 10%.")] = None,
     sl: Annotated[Any, typer.Option(parser=_trigger, metavar="LEVEL", help="Stop loss: a price, or 10%.")] = None,
     out_of_range: Annotated[OutOfRange, typer.Option(help="What to do outside the range.")] = OutOfRange.HOLD,
-    tick: Annotated[Any, typer.Option(parser=_number, metavar="PRICE", help="Price step (default: finest seen).")] = None,
-    step: Annotated[Any, typer.Option(parser=_number, metavar="BASE", help="Quantity step (default: by worth).")] = None,
+    tick: Annotated[
+        Any, typer.Option(parser=_number, metavar="PRICE", help="Price step (default: finest seen).")
+    ] = None,
+    step: Annotated[
+        Any, typer.Option(parser=_number, metavar="BASE", help="Quantity step (default: by worth).")
+    ] = None,
     min_notional: Annotated[Any, typer.Option(parser=_number, metavar="QUOTE", help="Smallest order.")] = None,
-    chart: Annotated[Path | None, typer.Option(help="Write the equity chart here, and a price chart beside it.")] = None,
+    chart: Annotated[
+        Path | None, typer.Option(help="Write the equity chart here, and a price chart beside it.")
+    ] = None,
     journal: Annotated[Path | None, typer.Option(help="Keep the journal in this new file.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
@@ -111,6 +119,7 @@ def replay(
     from chatbot import replay_command as command
     from data.candles import CandleFileError
     from data.database import StorageError
+    from engine.exchanges.candle_market import ReplayMarket
     from engine.replay import ReplayRefused
 
     if not 0 <= fee < 1:
@@ -128,7 +137,7 @@ def replay(
         stop_loss=sl,
         out_of_range=out_of_range,
     )
-    given = command.ReplayMarket(fee=fee, tick=tick, step=step, min_notional=min_notional)
+    given = ReplayMarket(fee=fee, tick=tick, step=step, min_notional=min_notional)
     try:
         report = command.replay_file(candles, spec, given, chart=chart, journal=journal)
     except (CandleFileError, ReplayRefused, StorageError, ValueError, OSError) as error:

@@ -160,5 +160,7 @@ async def _expect(
     if silent and not replies:
         return replies
     if not replies or (any(isinstance(reply, Failure) for reply in replies) != refused):
-        raise DemoFailed(_("An answer was not what it should be: {replies}").format(replies=msgspec.to_builtins(replies)))
+        raise DemoFailed(
+            _("An answer was not what it should be: {replies}").format(replies=msgspec.to_builtins(replies))
+        )
     return replies

@@ -23,6 +23,11 @@ class Folders:
         return self.home / f"account-shadow-{name}.sqlite"
 
     @property
+    def recording(self) -> Path:
+        """Return the file that says which recorded candles are being played, and since when."""
+        return self.home / "recording.json"
+
+    @property
     def heartbeat(self) -> Path:
         """Return the file whose age says whether the engine is alive."""
         return self.home / "heartbeat"

@@ -136,7 +136,7 @@ class Pusher:
     def _put(self, recipient: str, notice: Notice) -> None:
         parcel = Parcel(notice.card, notice.digest, (notice.card.title,))
         waiting = self._outbox.pending(recipient, notice.key) if notice.key else []
-        mergeable = [each for each in waiting if each.id not in self._in_flight and each.lane == notice.lane]
+        mergeable = [each for each in waiting if self._takes(each, notice)]
         old = _opened(mergeable[-1]) if mergeable else None
         if old is None or not self._outbox.replace(mergeable[-1].id, _encoded(old.merged(parcel))):
             self._outbox.put(
@@ -144,6 +144,12 @@ class Pusher:
                 silent=notice.silent, expires_at=self._clock.now() + LIFETIMES[notice.lane],
             )  # fmt: skip
         self._serve(recipient)
+
+    def _takes(self, row: OutboxRow, notice: Notice) -> bool:
+        # News must not expire with the old news it was put to, nor be told again with what is on its way.
+        worth = LIFETIMES[notice.lane] // 2
+        lasts = row.expires_at is None or row.expires_at - self._clock.now() > worth
+        return lasts and row.lane == notice.lane and row.id not in self._in_flight
 
     def _serve(self, recipient: str) -> None:
         platform = self._platforms.get(recipient.partition(":")[0])

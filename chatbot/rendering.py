@@ -164,16 +164,41 @@ def _table(table: Table, columns: int) -> _Body:
     if not table.rows:
         said = ((Block(Style.PLAIN, _clean(table.empty)),),) if table.empty else ()
         return _Body((title,), (*said, *_note(table.note, bool(said))), table.buttons)
-    note = _note(table.note, True)
-    widths = [max(_width(row[at]) for row in (table.columns, *table.rows)) for at in range(len(table.columns))]
-    one_line = all("\n" not in cell for row in table.rows for cell in row)
-    if one_line and sum(widths) + _GAP * (len(widths) - 1) <= columns:
-        right = [all(_is_number(row[at]) for row in table.rows) for at in range(len(widths))]
-        lines = [Block(Style.FIXED, _aligned(row, widths, right)) for row in (table.columns, *table.rows)]
+    lines, same = _lines(table.columns, table.rows, columns), ()
+    narrow = _narrowed(table)
+    if lines is None and narrow is not None:
+        # What is the same in every row is said once, below; often the rest then fits.
+        names, rows, same = narrow
+        lines = _lines(names, rows, columns)
+    else:
+        names, rows = table.columns, table.rows
+    note = (*same, *_note(table.note, True))
+    if lines is not None:
         return _Body((title, lines[0]), (*((each,) for each in lines[1:]), *note), table.buttons)
-    rows = [tuple(map(_field, table.columns, row)) for row in table.rows]
-    spaced = [(_blank(), *row) if at else row for at, row in enumerate(rows)]
+    blocks = [tuple(map(_field, names, row)) for row in rows]
+    spaced = [(_blank(), *row) if at else row for at, row in enumerate(blocks)]
     return _Body((title,), (*spaced, *note), table.buttons)
+
+
+def _lines(names: Sequence[str], rows: Sequence[Sequence[str]], columns: int) -> list[Block] | None:
+    """Return heading and rows in letters of one width, or None when they do not fit."""
+    widths = [max(_width(row[at]) for row in (names, *rows)) for at in range(len(names))]
+    one_line = all("\n" not in cell for row in (names, *rows) for cell in row)
+    if not one_line or sum(widths) + _GAP * (len(widths) - 1) > columns:
+        return None
+    right = [all(_is_number(row[at]) for row in rows) for at in range(len(widths))]
+    return [Block(Style.FIXED, _aligned(row, widths, right)) for row in (names, *rows)]
+
+
+def _narrowed(table: Table) -> tuple[tuple[str, ...], list[tuple[str, ...]], tuple[tuple[Block, ...], ...]] | None:
+    """Return names and rows of the columns that differ, and what is the same everywhere; None when nothing is."""
+    same = [at for at in range(len(table.columns)) if len({row[at] for row in table.rows}) == 1]
+    kept = [at for at in range(len(table.columns)) if at not in same]
+    if not same or not kept or len(table.rows) < 2:
+        return None
+    everywhere = [_field(_("{column} (all)").format(column=table.columns[at]), table.rows[0][at]) for at in same]
+    names, rows = tuple(table.columns[at] for at in kept), [tuple(row[at] for at in kept) for row in table.rows]
+    return names, rows, ((_blank(), *everywhere),)
 
 
 def _failure(failure: Failure) -> _Body:

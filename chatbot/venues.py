@@ -11,7 +11,7 @@ from data.values import ONE
 from engine.clock import Clock
 from engine.exchanges.base import Exchange
 
-SIMULATED = "simulated"
+SIMULATED, REPLAYED = "simulated", "replayed"
 _BASIS_POINTS = 10_000
 
 
@@ -40,6 +40,13 @@ def open_venue(settings: Settings, folders: Folders, clock: Clock, seed: int = 1
             slippage=slippage,
             latency=paper.latency_ms,
         )
+    if name == REPLAYED:
+        from chatbot.recording import RecordingUnusable, open_recording
+
+        try:
+            return open_recording(settings, folders, clock, store)
+        except RecordingUnusable as error:
+            raise ModeUnavailable(str(error)) from error
     from engine.exchanges.paper import PaperExchange
 
     return PaperExchange(

@@ -49,6 +49,8 @@ class Exchange(Section):
     quote: Text = "USDT"
     request_timeout_seconds: Seconds = 10
     urls: dict[str, Address] = {}
+    candles: Text | None = None
+    candles_symbol: Text = "BTC/USDT"
 
 
 class SpotGrid(Section):

@@ -168,8 +168,8 @@ def _book(state: EngineState, order: Order, fill: Fill, *, resting: bool) -> Cha
     slot = bot.slots[draft.slot] if draft.slot >= 0 else None
     if slot is not None:
         slot.crossed, slot.waiting, slot.blocked = 0, False, False
-        if resting:
-            slot.rest(draft.side, -fill.quantity)
+    if resting:
+        bot.rest(draft, -fill.quantity)
     if draft.side is Side.BUY:
         _book_buy(bot, slot, order, fill)
     else:

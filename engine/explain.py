@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from config.language import _
 from data.decisions import Decision
 from data.orders import Draft
 from data.values import plain
@@ -77,6 +78,38 @@ class OllamaExplainer:
             options={"temperature": self._temperature, "num_predict": self._max_tokens},
         )
         return response.message.content or ""
+
+
+async def reachable(base_url: str, model: str, seconds: float) -> tuple[bool, str]:
+    """Say whether Ollama answers at ``base_url`` within ``seconds`` and has ``model``, and what to do if not.
+
+    Never raises.
+    """
+    # What the client of Ollama itself is made of; that client does not ask for the version.
+    from httpx import AsyncClient, HTTPError, InvalidURL
+
+    try:
+        async with asyncio.timeout(seconds), AsyncClient(base_url=base_url, timeout=seconds, trust_env=False) as client:
+            version = (await client.get("/api/version")).raise_for_status().json()["version"]
+            models = (await client.get("/api/tags")).raise_for_status().json()["models"]
+            installed = {str(each["name"]) for each in models}
+    except TimeoutError:
+        problem = _("no answer within {seconds} seconds").format(seconds=f"{seconds:g}")
+    except (HTTPError, InvalidURL) as error:
+        problem = str(error).partition("\n")[0] or type(error).__name__
+    except (ValueError, LookupError, TypeError, UnicodeError):
+        problem = _("the answer is not that of Ollama")
+    else:
+        if not model:
+            return False, _("Ollama {version}, but no model is chosen: set ai_agent.model_presets").format(
+                version=version
+            )
+        if (model if ":" in model else f"{model}:latest") in installed:
+            return True, _("Ollama {version} with {model}").format(version=version, model=model)
+        words = _("Ollama {version} does not have {model}; get it with: ollama pull {model}")
+        return False, words.format(version=version, model=model)
+    words = _("no Ollama at {url}: {problem}; start it with: ollama serve")
+    return False, words.format(url=base_url, problem=problem)
 
 
 def _record(decision: Decision, facts: Sequence[str]) -> list[str]:

@@ -7,13 +7,14 @@ from decimal import Decimal
 
 import msgspec
 
+from data.advice import Advice, OrdersAdvised
 from data.decisions import Decision
 from data.equity import EquityPoint, EquityStore
-from data.events import Control, Reconciled, StartBot
+from data.events import AdvicePosted, Control, Reconciled, StartBot
 from data.grids import GridSpec
 from data.market import Candle, Market, Ticker
 from data.orders import Fill
-from data.values import HUNDRED, ZERO, Millis, Mode, plain
+from data.values import HUNDRED, ONE, ZERO, Millis, Mode, plain
 from engine.desk import AssetView, EngineView
 from engine.exchanges.base import ExchangeUnavailable
 from engine.grid.levels import plan_grid
@@ -22,8 +23,9 @@ from engine.outcome import Outcome
 from engine.pictures import bot_view, bot_views
 from engine.reconcile import reconcile
 from engine.runner import Runner
-from engine.views import BotView
+from engine.views import BotStatus, BotView
 
+NUDGE_LIFETIME: Millis = 60_000
 CHART_POINTS = 2000
 """Most equity samples handed out for one chart."""
 
@@ -168,7 +170,23 @@ class FrontDesk:
             self._connected = False
             raise
         self._connected, self._reconciled_at = True, self._runner.clock.now()
+        self._nudge_stopping()
         return reports
+
+    def _nudge_stopping(self) -> None:
+        # A closing sale that was refused or rejected would wait for ever: nobody else asks for a bot that is stopping.
+        now = self._runner.clock.now()
+        for bot in self._runner.engine.state.active_bots():
+            if bot.status is BotStatus.STOPPING and not bot.live:
+                advice = Advice(
+                    agent="reconcile",
+                    what=OrdersAdvised(bot=bot.id),
+                    confidence=ONE,
+                    reason="the bot is stopping and nothing rests",
+                    evidence={},
+                    expires_at=now + NUDGE_LIFETIME,
+                )
+                self._runner.post(AdvicePosted(at=now, advice=advice))
 
     # -- problems only the whole engine can see
 

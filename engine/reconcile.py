@@ -86,6 +86,11 @@ async def _resolve_orders(runner: Runner, symbol: str, resting: dict[str, OrderR
             if runner.engine.state.orders.get(draft.client_id) is not order:
                 # The stream told us while we were asking.
                 continue
+        if report is not None and report.filled > order.filled:
+            # A fill older than the overlap was missed. Fills come before judgement; the next round judges the order.
+            _recover_fills(runner, await runner.exchange.fills(symbol, order.at - OVERLAP))
+            await runner.settled()
+            continue
         resolved += _resolve(runner, order, report)
     await runner.settled()
     return resolved
@@ -97,9 +102,6 @@ def _resolve(runner: Runner, order: Order, report: OrderReport | None) -> int:
     if report is None:
         runner.post(OrderAbsent(at=now, client_id=identity))
         return 1
-    if report.filled > order.filled:
-        # Its fills have not reached us yet; the next round will find them by trade id before judging the order.
-        return 0
     match report.status:
         case OrderStatus.CANCELLED | OrderStatus.REJECTED:
             runner.post(OrderCancelled(at=now, client_id=identity))

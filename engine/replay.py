@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import assert_never
 
@@ -18,6 +17,7 @@ from data.values import ZERO, Millis
 from engine.clock import Stopwatch
 from engine.core import Engine
 from engine.exchanges.base import Accepted, Rejected
+from engine.exchanges.candle_market import bar_length
 from engine.exchanges.candle_walk import CandleWalk
 from engine.exchanges.matching import Matching
 from engine.outcome import Outcome
@@ -75,7 +75,7 @@ class Replay:
         """Walk all bars and return the report. Raises ``ReplayRefused`` when the grid cannot start."""
         columns = self._columns
         watch = Stopwatch()
-        bar = _bar_length(columns.at)
+        bar = bar_length(columns.at)
         opened, first = columns.at[0], columns.open[0]
         self._walk.start(first, opened)
         started = self._handle(StartBot(at=opened, by="replay", spec=self._spec, market=self._market))
@@ -166,8 +166,3 @@ class Replay:
 
 # Recorded candles may pause for weeks, and a grid over years of a young coin spans a hundredfold: neither is a mistake.
 _LIMITS = RiskLimits(stale_millis=1 << 60, price_band_percent=Decimal(10**9))
-
-
-def _bar_length(at: Sequence[Millis]) -> Millis:
-    """Return the shortest distance between neighbouring bars: gaps are longer than a bar, never shorter."""
-    return min((b - a for a, b in zip(at, at[1:], strict=False)), default=60_000)

@@ -7,10 +7,9 @@ from decimal import Decimal
 import msgspec
 
 from data.advice import TradingState
-from data.market import FeeAsset
 from data.orders import Draft, Order, OrderType, Purpose, RefusalCode, Refused
-from data.values import HUNDRED, ONE, ZERO, Millis, Mode, Side, plain
-from engine.state import Bot, EngineState
+from data.values import HUNDRED, ZERO, Millis, Mode, Side, plain
+from engine.state import EngineState
 
 
 class Approved(msgspec.Struct, frozen=True):
@@ -105,7 +104,7 @@ def _filters(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) -
             "notional": plain(draft.notional),
             "minimum": plain(filters.min_notional),
         }
-    resting = sum(1 for order in state.orders.values() if order.draft.symbol == draft.symbol)
+    resting = sum(len(each.live) for each in state.active_bots(draft.symbol))
     if resting >= filters.max_orders:
         return RefusalCode.TOO_MANY_ORDERS, {"open": str(resting), "maximum": str(filters.max_orders)}
     return None
@@ -116,12 +115,11 @@ def _held(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) -> _
     if draft.side is Side.BUY:
         return None
     bot = state.bots[draft.bot]
-    offered = sum((order.remaining for order in state.live_orders(bot) if order.draft.side is Side.SELL), ZERO)
-    if offered + draft.quantity <= bot.books.base:
+    if bot.offered + draft.quantity <= bot.books.base:
         return None
     return RefusalCode.NOT_HELD, {
         "held": plain(bot.books.base),
-        "offered": plain(offered),
+        "offered": plain(bot.offered),
         "quantity": plain(draft.quantity),
     }
 
@@ -134,23 +132,10 @@ def _budget(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) ->
             facts = {"notional": plain(draft.notional), "maximum": plain(limits.max_order_notional)}
             return RefusalCode.ABOVE_MAX_ORDER_NOTIONAL, facts
     bot = state.bots[draft.bot]
-    bid = _bid(state, bot) + draft.notional * _with_fee(bot, draft)
+    bid = bot.bid + draft.notional * bot.with_fee(draft)
     if bid <= bot.books.cash:
         return None
     return RefusalCode.ABOVE_BOT_BUDGET, {"cash": plain(bot.books.cash), "bid with this order": plain(bid)}
-
-
-def _bid(state: EngineState, bot: Bot) -> Decimal:
-    bids = (order for order in state.live_orders(bot) if order.draft.side is Side.BUY)
-    return sum((order.remaining * order.draft.price * _with_fee(bot, order.draft) for order in bids), ZERO)
-
-
-def _with_fee(bot: Bot, draft: Draft) -> Decimal:
-    """Return the quote a buy takes per quote of its notional; a fee taken from what it brings in costs no quote."""
-    fees = bot.market.fees
-    if fees.asset is FeeAsset.RECEIVED:
-        return ONE
-    return ONE + (fees.maker if draft.type is OrderType.LIMIT_MAKER else fees.taker)
 
 
 def _exposure(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) -> _Verdict:
@@ -161,7 +146,7 @@ def _exposure(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) 
         ticker = state.tickers.get(bot.market.symbol)
         # A market whose price is missing counts at cost: what was paid is the best that is known.
         worth = bot.books.base * ticker.last if ticker else bot.books.lot_cost
-        total += worth + _bid(state, bot)
+        total += worth + bot.bid
     if total <= limits.max_total_exposure:
         return None
     facts = {"exposure with this order": plain(total), "maximum": plain(limits.max_total_exposure)}

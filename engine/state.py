@@ -10,9 +10,9 @@ import msgspec
 from data.advice import TradingState
 from data.events import StopReason
 from data.grids import GridSpec
-from data.market import Market, Ticker
+from data.market import FeeAsset, Market, Ticker
 from data.orders import Draft, Order, OrderKey, OrderStatus, OrderType, Purpose, client_id
-from data.values import ZERO, Millis, Side
+from data.values import ONE, ZERO, Millis, Side
 from engine.grid.accounting import Books
 from engine.grid.slots import Slot
 from engine.views import BotStatus, RangePosition
@@ -36,6 +36,10 @@ class Bot(msgspec.Struct, kw_only=True):
     status: BotStatus = BotStatus.STARTING
     position: RangePosition = RangePosition.INSIDE
     live: list[str] = []
+    offered: Decimal = ZERO
+    """Base in live sells."""
+    bid: Decimal = ZERO
+    """Quote that live buys will take, fees included."""
     whole_cycle: dict[Side, int] = {}
     """Number of orders of the whole bot (initial, close), per side."""
     sell_on_stop: bool = False
@@ -51,6 +55,22 @@ class Bot(msgspec.Struct, kw_only=True):
     def awaiting(self) -> Decimal:
         """Return the initial inventory still to arrive, in base."""
         return sum((slot.awaiting for slot in self.slots), ZERO)
+
+    def rest(self, draft: Draft, quantity: Decimal) -> None:
+        """Add ``quantity`` (negative: take away) to what rests of ``draft``."""
+        if draft.side is Side.SELL:
+            self.offered += quantity
+        else:
+            self.bid += quantity * draft.price * self.with_fee(draft)
+        if draft.slot >= 0:
+            self.slots[draft.slot].rest(draft.side, quantity)
+
+    def with_fee(self, draft: Draft) -> Decimal:
+        """Return the quote a buy takes per quote of its notional; a fee taken from what it brings in costs no quote."""
+        fees = self.market.fees
+        if fees.asset is FeeAsset.RECEIVED:
+            return ONE
+        return ONE + (fees.maker if draft.type is OrderType.LIMIT_MAKER else fees.taker)
 
     def next_key(self, side: Side) -> OrderKey:
         """Return the key of the next order of the whole bot, and count it."""
@@ -152,15 +172,12 @@ def register(state: EngineState, draft: Draft, at: Millis) -> None:
     bot = state.bots[draft.bot]
     state.orders[draft.client_id] = Order(draft=draft, at=at)
     bot.live.append(draft.client_id)
-    if draft.slot >= 0:
-        bot.slots[draft.slot].rest(draft.side, draft.quantity)
+    bot.rest(draft, draft.quantity)
 
 
 def release(state: EngineState, order: Order, status: OrderStatus) -> None:
     """Take an order off: what had not filled no longer rests."""
-    draft = order.draft
-    if draft.slot >= 0:
-        state.bots[draft.bot].slots[draft.slot].rest(draft.side, -order.remaining)
+    state.bots[order.draft.bot].rest(order.draft, -order.remaining)
     state.finish(order, status)
 
 

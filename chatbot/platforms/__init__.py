@@ -1,1 +1,4 @@
-"""One file or package per chat platform; none knows another."""
+"""One file or package per chat platform; none knows another.
+
+telegram  Telegram
+"""

@@ -58,7 +58,7 @@ class SimulatedAccount:
         await self._travel()
         draft = order.draft
         self._refresh(draft.symbol)
-        answer = self.matching.submit(draft, self._clock.now())
+        answer = self.matching.submit(draft, self._instant())
         try:
             self._settle([draft.client_id])
         except StorageError as error:
@@ -70,7 +70,7 @@ class SimulatedAccount:
         """Take an order off the book; unknown ids change nothing."""
         await self._travel()
         self._refresh(symbol)
-        self.matching.cancel(client_id, self._clock.now())
+        self.matching.cancel(client_id, self._instant())
         self._settle_or_fail()
 
     async def order(self, client_id: str, symbol: str) -> OrderReport | None:
@@ -111,6 +111,10 @@ class SimulatedAccount:
 
     def _refresh(self, symbol: str) -> None:
         """Bring the quote of a market up to now; an adapter that is told of every move has nothing to do."""
+
+    def _instant(self) -> Millis:
+        """Return the instant at which the market stands; an adapter that plays the past may be behind the clock."""
+        return self._clock.now()
 
     def _resting_symbols(self) -> frozenset[str]:
         return frozenset(report.symbol for report in self.matching.orders())

@@ -95,6 +95,7 @@ class CandleWalk:
             if stop is not None and (price is None or (stop >= price if falling else stop <= price)):
                 self._position = stop
                 self._tell(stop, self._at)
+                yield
             elif resting is not None:
                 self._fill(resting)
                 yield
@@ -159,5 +160,3 @@ class CandleWalk:
 
 def _ticker(symbol: str, price: Decimal, at: Millis) -> Ticker:
     return Ticker(symbol, price, price, price, at)
-
-

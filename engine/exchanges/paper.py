@@ -60,10 +60,8 @@ class PaperExchange(SimulatedAccount):
         self._silence, self._poll_pause = silence_seconds, poll_seconds
         self._feed: PublicFeed | None = None
         self._watched: frozenset[str] = frozenset()
-        self._followed: frozenset[str] = frozenset()
         self._quotes: dict[str, Ticker] = {}
-        self._following = asyncio.Lock()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[str, list[asyncio.Task[None]]] = {}
 
     async def open(self, emit: Emit) -> None:
         """Load the markets, catch up with what happened while we were away, and stream from here on."""
@@ -78,20 +76,19 @@ class PaperExchange(SimulatedAccount):
             for symbol in resting:
                 await self._catch_up(symbol, since)
             self._settle_or_fail()
-            await self._follow(self._watched | resting)
+            self._follow(self._watched | resting)
         except BaseException:
             await self.close()
             raise
 
     async def close(self) -> None:
         """Stop all streams and connections."""
-        await self._stop_tasks()
+        await self._unfollow(frozenset(self._tasks))
         feed, self._feed = self._feed, None
         if feed is not None:
             await feed.close()
         self._emit = None
         self._quotes = {}
-        self._followed = frozenset()
 
     async def clock_skew(self) -> int:
         """Return exchange time minus local time in milliseconds, as if the answer took half of the way."""
@@ -115,63 +112,54 @@ class PaperExchange(SimulatedAccount):
         for symbol in symbols:
             self._listed(symbol)
         self._watched = symbols
-        await self._follow(symbols | self._resting_symbols(), only=True)
+        wanted = symbols | self._resting_symbols()
+        self._follow(wanted)
+        await self._unfollow(frozenset(self._tasks) - wanted)
 
     async def submit(self, order: Approved) -> Submitted:
         """Place an order on the simulated book, against a quote that is fresh."""
         draft = order.draft
         try:
             if draft.symbol in self._markets:
-                await self._follow(frozenset({draft.symbol}))
+                self._follow(frozenset({draft.symbol}))
                 await self._quote(draft.symbol)
             answer = await super().submit(order)
             # On its way the order was not yet a reason to follow the market; somebody may have unsubscribed.
-            await self._follow(self._resting_symbols())
+            self._follow(self._resting_symbols())
         except ExchangeUnavailable as error:
             return Unknown(client_id=draft.client_id, message=str(error))
         return answer
 
     # -- following the market
 
-    async def _follow(self, symbols: frozenset[str], *, only: bool = False) -> None:
-        """Stream these symbols too, or these only."""
-        async with self._following:
-            wanted = symbols if only else self._followed | symbols
-            if wanted == self._followed:
-                return
-            feed = self._live_feed()
-            await self._stop_tasks()
-            if self._followed:
-                await feed.drop_streams()
-            self._followed = wanted
-            if wanted:
-                self._start_tasks(feed, sorted(wanted))
+    def _follow(self, symbols: frozenset[str]) -> None:
+        """Stream these symbols too. Each has its own streams, so that a change never interrupts the others."""
+        feed = self._live_feed()
+        for symbol in sorted(symbols - self._tasks.keys()):
+            watch = self._watch_quotes if feed.streams else self._poll_quotes
+            tasks = self._tasks[symbol] = [spawn(watch(feed, symbol), f"{self.name} quotes of {symbol}")]
+            if feed.streams:
+                tasks.append(spawn(self._watch_trades(feed, symbol), f"{self.name} trades of {symbol}"))
 
-    def _start_tasks(self, feed: PublicFeed, symbols: list[str]) -> None:
-        if feed.streams:
-            self._tasks.append(spawn(self._watch_trades(feed, symbols), f"{self.name} trades"))
-        watch = self._watch_quotes if feed.streams else self._poll_quotes
-        self._tasks.append(spawn(watch(feed, symbols), f"{self.name} quotes"))
-
-    async def _stop_tasks(self) -> None:
-        tasks, self._tasks = self._tasks, []
+    async def _unfollow(self, symbols: frozenset[str]) -> None:
+        tasks = [task for symbol in symbols for task in self._tasks.pop(symbol)]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _watch_quotes(self, feed: PublicFeed, symbols: list[str]) -> None:
+    async def _watch_quotes(self, feed: PublicFeed, symbol: str) -> None:
         silent = False
 
         async def listen() -> None:
             nonlocal silent
             # Asked first and after every silence: a stream tells changes only, and a dead one tells nothing.
-            moved = await self._ask(feed, symbols)
+            moved = await self._ask(feed, symbol)
             if silent and moved:
                 await feed.drop_streams()
             silent = False
             while not silent:
                 try:
-                    quotes = await asyncio.wait_for(feed.next_quotes(symbols), self._silence)
+                    quotes = await asyncio.wait_for(feed.next_quotes(symbol), self._silence)
                 except TimeoutError:
                     silent = True
                 else:
@@ -179,16 +167,20 @@ class PaperExchange(SimulatedAccount):
 
         await self._persist(listen)
 
-    async def _poll_quotes(self, feed: PublicFeed, symbols: list[str]) -> None:
+    async def _poll_quotes(self, feed: PublicFeed, symbol: str) -> None:
         async def ask() -> None:
-            await self._ask(feed, symbols)
+            await self._ask(feed, symbol)
             await self._clock.sleep(self._poll_pause)
 
         await self._persist(ask)
 
-    async def _watch_trades(self, feed: PublicFeed, symbols: list[str]) -> None:
+    async def _watch_trades(self, feed: PublicFeed, symbol: str) -> None:
         async def listen() -> None:
-            for trade in await feed.next_trades(symbols):
+            try:
+                trades = await asyncio.wait_for(feed.next_trades(symbol), self._silence)
+            except TimeoutError:
+                return  # few trades, or streams dropped under our feet: waiting anew opens what is gone
+            for trade in trades:
                 if trade.symbol in self._markets:
                     self.matching.trade(trade.symbol, trade.price, trade.quantity, self._clock.now())
             self._settle_or_fail()
@@ -209,25 +201,19 @@ class PaperExchange(SimulatedAccount):
                 await self._clock.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
 
-    async def _ask(self, feed: PublicFeed, symbols: Sequence[str]) -> bool:
-        """Ask for quotes, make up for what was missed since the last ones, and say whether any differs from them."""
-        quotes = await feed.tickers(symbols)
-        for symbol in self._resting_symbols() & frozenset(symbols):
-            seen = self._quotes.get(symbol)
-            if seen is not None and self._clock.now() - seen.at > _MINUTE:
-                await self._catch_up(symbol, seen.at)
-        before = dict(self._quotes)
-        self._take(quotes)
-        return any((seen := before.get(q.symbol)) is None or (q.bid, q.ask) != (seen.bid, seen.ask) for q in quotes)
+    async def _ask(self, feed: PublicFeed, symbol: str) -> bool:
+        """Ask for a quote, make up for what was missed since the last one, and say whether it differs from that."""
+        quote, seen = await feed.quote(symbol), self._quotes.get(symbol)
+        if seen is not None and self._clock.now() - seen.at > _MINUTE and symbol in self._resting_symbols():
+            await self._catch_up(symbol, seen.at)
+        self._take([quote])
+        return seen is None or (quote.bid, quote.ask) != (seen.bid, seen.ask)
 
     async def _quote(self, symbol: str) -> Ticker:
         seen = self._quotes.get(symbol)
         if seen is None or self._clock.now() - seen.at > _FRESH:
-            await self._ask(self._live_feed(), [symbol])
-            seen = self._quotes.get(symbol)
-        if seen is None:
-            raise ExchangeUnavailable(f"{symbol} has no bid or no ask")
-        return seen
+            await self._ask(self._live_feed(), symbol)
+        return self._quotes[symbol]
 
     def _take(self, quotes: Sequence[Quote]) -> None:
         now, moved = self._clock.now(), []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -91,22 +92,25 @@ class PublicFeed:
         with self._translated():
             return int(await self._ccxt.fetch_time())
 
-    async def tickers(self, symbols: Sequence[str]) -> list[Quote]:
-        """Ask for the best prices of markets, those without a book left out."""
-        with self._translated(*symbols):
-            found = (await self._ccxt.fetch_tickers(list(symbols))).values()
+    async def quote(self, symbol: str) -> Quote:
+        """Ask for the best prices of a market."""
+        with self._translated(symbol):
+            ticker = await self._ccxt.fetch_ticker(symbol)
+        found = _quotes([ticker])
+        if not found:
+            raise ExchangeUnavailable(f"{symbol} has no bid or no ask")
+        return found[0]
+
+    async def next_quotes(self, symbol: str) -> list[Quote]:
+        """Wait for the stream to tell new best prices of a market."""
+        with self._translated(symbol):
+            found = (await self._ccxt.watch_bids_asks([symbol])).values()
         return _quotes(found)
 
-    async def next_quotes(self, symbols: Sequence[str]) -> list[Quote]:
-        """Wait for the stream to tell new best prices of any of the markets."""
-        with self._translated(*symbols):
-            found = (await self._ccxt.watch_bids_asks(list(symbols))).values()
-        return _quotes(found)
-
-    async def next_trades(self, symbols: Sequence[str]) -> list[PublicTrade]:
-        """Wait for the stream to tell new trades on any of the markets."""
-        with self._translated(*symbols):
-            found = await self._ccxt.watch_trades_for_symbols(list(symbols))
+    async def next_trades(self, symbol: str) -> list[PublicTrade]:
+        """Wait for the stream to tell new trades on a market."""
+        with self._translated(symbol):
+            found = await self._ccxt.watch_trades_for_symbols([symbol])
         return [PublicTrade(symbol=t["symbol"], price=t["price"], quantity=t["amount"]) for t in found]
 
     async def candles(self, symbol: str, timeframe: str, limit: int) -> list[Candle]:
@@ -125,11 +129,17 @@ class PublicFeed:
         await self._ccxt.close()
 
     @contextmanager
-    def _translated(self, *symbols: str) -> Iterator[None]:
+    def _translated(self, symbol: str = "") -> Iterator[None]:
         try:
             yield
+        except asyncio.CancelledError as error:
+            # Closing a stream, ccxt cancels whoever waits for it; that must not end a task nobody asked to end.
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise ExchangeUnavailable(f"{self.name}: the stream was closed") from error
         except self._bad_symbol as error:
-            raise MarketUnknown(", ".join(symbols)) from error
+            raise MarketUnknown(symbol) from error
         except Exception as error:
             # ccxt raises its own tree, aiohttp's, and KeyErrors on answers it did not expect: all mean "not known".
             raise ExchangeUnavailable(f"{self.name}: {type(error).__name__}: {error}") from error

@@ -39,8 +39,9 @@ def main(arguments: list[str]) -> int:
 
 def _measured(chosen: dict[str, Benchmark], size: Size, progress: Console) -> Iterable[tuple[str, Figure]]:
     for name, measure in chosen.items():
-        with progress.status(f"measuring {name} …"):
-            yield from ((name, figure) for figure in measure(size))
+        # A line and no spinner: a thread that redraws it would be measured too.
+        progress.print(f"measuring {name} …")
+        yield from ((name, figure) for figure in measure(size))
 
 
 def table(where: str, figures: Iterable[tuple[str, Figure]]) -> Table:

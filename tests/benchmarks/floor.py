@@ -95,4 +95,6 @@ class Floor:
         slot = draft.slot
         while True:
             yield self.fill(draft)
-            draft = next(each.draft for each in state.orders.values() if each.draft.slot == slot and each.draft.bot == 1)
+            draft = next(
+                each.draft for each in state.orders.values() if each.draft.slot == slot and each.draft.bot == 1
+            )

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from chatbot.replay_command import ReplayMarket, replay_file
+from chatbot.replay_command import replay_file
 from data.grids import GridSpec
 from engine.clock import Stopwatch
+from engine.exchanges.candle_market import ReplayMarket
 from engine.replay import ReplayReport
 from tests.benchmarks.figures import ROOT, Figure, Size, Target, folder_on_disk
 from tests.benchmarks.generated import candles, write_csv

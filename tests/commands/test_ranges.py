@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
@@ -10,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commands.ranges import MAX_LINES, MIN_LINES, GridRange, propose_ranges
-from data.market import Fees
+from data.market import Candle, Fees
 from engine.exchanges.base import ExchangeUnavailable
 from tests.commands.fake_desk import FakeDesk
-from tests.commands.worlds import market
+from tests.commands.worlds import NOW, market
 
 STEP = Decimal("0.005")
 
@@ -40,7 +41,7 @@ async def test_price_is_always_inside_and_lines_are_sensible(price: Decimal) -> 
 async def test_expensive_fees_widen_the_step() -> None:
     dear = msgspec.structs.replace(market("BTC"), fees=Fees(maker=Decimal("0.01"), taker=Decimal("0.01")))
     ranges = await propose_ranges(FakeDesk(), dear, Decimal(61000), STEP)
-    assert all(each.levels < 6 for each in ranges)
+    assert all(each.levels <= 8 for each in ranges)
 
 
 async def test_an_exchange_without_candles_gives_ranges_around_the_price() -> None:
@@ -51,3 +52,25 @@ async def test_an_exchange_without_candles_gives_ranges_around_the_price() -> No
     narrow, _medium, wide = await proposed(Decimal(61000), desk)
     assert narrow.source == "3 % around the price: there are no past prices"
     assert (wide.lower, wide.upper) == (Decimal(51850), Decimal(70150))
+
+
+class Calm(FakeDesk):
+    """A desk whose market has not moved at all."""
+
+    async def candles(self, symbol: str, timeframe: str, limit: int) -> Sequence[Candle]:
+        """Return one flat bar."""
+        price = self.tickers[symbol].last
+        return [Candle(NOW, price, price, price, price, Decimal(1))]
+
+
+async def test_a_calm_market_gets_ranges_that_leave_room_and_says_so() -> None:
+    narrow, medium, wide = await proposed(Decimal(61000), Calm())
+    assert narrow.source.endswith("last 24 hours, at least 2 % to either side")
+    assert (narrow.lower, medium.lower, wide.lower) == (Decimal(59780), Decimal(58560), Decimal(56120))
+
+
+async def test_no_range_is_offered_twice() -> None:
+    desk = FakeDesk()
+    desk.no_candles = True
+    (only,) = await proposed(Decimal("0.02"), desk)
+    assert (only.label, only.lower, only.upper) == ("Narrow", Decimal("0.01"), Decimal("0.03"))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from data.accounts import AccountStore
+from data.candles import CandleColumns
 from data.database import Database
 from data.events import OrderCancelled, OrderFilled, OrderUpdate, TickerMoved
 from data.orders import Draft, OrderStatus, OrderType, Purpose
@@ -17,11 +18,13 @@ from data.values import Mode, Side
 from engine.clock import ManualClock, SystemClock
 from engine.exchanges.base import Exchange
 from engine.exchanges.paper import PaperExchange
-from engine.exchanges.simulated import Listing, SimulatedExchange
+from engine.exchanges.replayed import ReplayedExchange
+from engine.exchanges.simulated import FEES, Listing, SimulatedExchange
 from engine.risk import Approved
 from tests.servers.binance_public import BinancePublic
 
 START = 1_790_000_000_000
+MINUTE, DAY = 60_000, 86_400_000
 BALANCES = {"USDT": Decimal(100_000), "BTC": Decimal(100)}
 T = TypeVar("T")
 
@@ -63,7 +66,12 @@ class Venue(ABC):
     """One adapter on one market that a test can move. Fees are taken from what a fill brings in, 0.1 % each."""
 
     symbol = "BTC/USDT"
-    other = "ETH/USDT"
+    other: str | None = "ETH/USDT"
+    """A second market, where there is one."""
+    spread = True
+    """Whether the bid is below the ask; else both are the last price."""
+    partial = True
+    """Whether an order can fill in part."""
 
     def __init__(self, folder: Path) -> None:
         self.inbox = Inbox()
@@ -212,7 +220,51 @@ class PaperVenue(Venue):
         await self.inbox.until(lambda: self.inbox.tickers(symbol) or None)
 
 
-VENUES: dict[str, type[Venue]] = {"simulated": SimulatedVenue, "paper": PaperVenue}
+class ReplayedVenue(Venue):
+    """Recorded minutes on a clock turned by hand: every bar swings by two per cent, half a month lies behind."""
+
+    other, spread, partial = None, False, False
+    BEFORE, AFTER = 15 * 1440, 1440
+    MARKET = SimulatedVenue.LISTINGS[0].market("replayed", FEES)
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.clock = ManualClock(START // DAY * DAY)
+        count, first = self.BEFORE + self.AFTER, self.clock.now() - self.BEFORE * MINUTE
+        middle = [Decimal(100)] * count
+        self.candles = CandleColumns(
+            at=[first + number * MINUTE for number in range(count)],
+            open=middle,
+            high=[Decimal(102)] * count,
+            low=[Decimal(98)] * count,
+            close=middle,
+            volume=middle,
+        )
+
+    def make(self, store: AccountStore) -> Exchange:
+        return ReplayedExchange(
+            clock=self.clock, balances=BALANCES, market=self.MARKET, candles=self.candles, store=store
+        )
+
+    async def near(self, side: Side) -> Decimal:
+        """Return one tick beside the last price: at it, nothing rests."""
+        return await super().near(side) - side.sign * self.MARKET.filters.price_tick
+
+    async def through(self, client_id: str) -> None:
+        self.clock.advance(MINUTE)
+        report = await self.exchange.order(client_id, self.symbol)
+        assert report is not None
+        assert report.status is FILLED
+
+    async def touch(self, client_id: str) -> None:
+        raise NotImplementedError("touching fills nothing here")
+
+    async def ticked(self, symbol: str) -> None:
+        self.clock.advance(MINUTE)
+        await self.exchange.ticker(symbol)
+
+
+VENUES: dict[str, type[Venue]] = {"simulated": SimulatedVenue, "paper": PaperVenue, "replayed": ReplayedVenue}
 """Every adapter the contract is asked of. A new adapter adds its venue here, and nothing else."""
 
 OPEN, FILLED, CANCELLED = OrderStatus.OPEN, OrderStatus.FILLED, OrderStatus.CANCELLED

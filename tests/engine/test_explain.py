@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from data.decisions import Alternative, Decision, Input, Rule
 from data.orders import Draft, OrderType, Purpose, RefusalCode, Refused
 from data.values import Mode, Side
-from engine.explain import OllamaExplainer
+from engine.explain import OllamaExplainer, reachable
 from tests.servers.ollama import (
     MODEL,
     Answer,
@@ -200,6 +201,76 @@ async def test_cancelling_the_question_is_not_swallowed(server: OllamaServer, ex
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
+
+
+async def test_installed_model_is_reachable(server: OllamaServer) -> None:
+    assert await reachable(server.base_url, MODEL, 5) == (True, f"Ollama {server.version} with {MODEL}")
+    assert (await reachable(server.base_url + "/", MODEL.removesuffix(":latest"), 5))[0]
+    assert not server.prompts
+
+
+async def test_missing_model_is_told_with_the_remedy(server: OllamaServer) -> None:
+    ok, words = await reachable(server.base_url, "qwen3:0.6b", 5)
+    assert not ok
+    assert server.version in words
+    assert words.endswith("ollama pull qwen3:0.6b")
+    ok, words = await reachable(server.base_url, "", 5)
+    assert (ok, "ai_agent.model_presets" in words) == (False, True)
+
+
+async def test_server_that_is_away_is_told_with_the_remedy(server: OllamaServer) -> None:
+    await server.stop()
+    for base_url in (server.base_url, "http://[nonsense", "nonsense", ""):
+        ok, words = await reachable(base_url, MODEL, 5)
+        assert not ok
+        assert words.startswith(f"no Ollama at {base_url}: ")
+        assert words.endswith("ollama serve")
+
+
+@pytest.mark.parametrize(
+    "body", ["<html>", "[]", "{}", '{"version": "1", "models": 5}', '{"version": "1", "models": [{}]}', "\xff"]
+)
+async def test_server_that_is_something_else_is_told_so(body: str) -> None:
+    async with somewhere(lambda writer: writer.write(http(body))) as base_url:
+        ok, words = await reachable(base_url, MODEL, 5)
+    assert not ok
+    assert "not that of Ollama" in words
+
+
+async def test_silent_server_is_not_waited_for() -> None:
+    async with somewhere(lambda writer: None) as base_url, asyncio.timeout(5):
+        ok, words = await reachable(base_url, MODEL, 0.1)
+    assert not ok
+    assert "within 0.1 seconds" in words
+
+
+@asynccontextmanager
+async def somewhere(answer: Callable[[asyncio.StreamWriter], None]) -> AsyncIterator[str]:
+    """Serve on a port of this machine; yield its address."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        while await reader.readuntil(b"\r\n\r\n"):
+            answer(writer)
+
+    async def quietly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            await serve(reader, writer)
+
+    server = await asyncio.start_server(quietly, "127.0.0.1")
+    port = server.sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    for writer in writers:
+        writer.close()
+    server.close()
+    await server.wait_closed()
+
+
+def http(body: str) -> bytes:
+    """Return a complete answer with a body."""
+    content = body.encode("latin-1")
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content
 
 
 def test_library_is_not_loaded_before_the_first_question() -> None:

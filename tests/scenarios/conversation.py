@@ -43,7 +43,7 @@ class Conversation(Protocol):
         """Wait for a message or an edit with ``text`` in it that was not expected before."""
 
     async def expect_all(self, last: str) -> str:
-        """Wait for a message that ends with ``last`` and return everything unread up to it, in order."""
+        """Wait for a message with ``last`` in it and return everything unread up to it, in order."""
 
     async def unread(self) -> tuple[Seen, ...]:
         """Return what has arrived by now and was not expected."""
@@ -70,8 +70,8 @@ class Inbox:
         return found
 
     def take_all(self, last: str) -> str | None:
-        """Take everything up to a message that ends with ``last``."""
-        at = next((at for at, each in enumerate(self.messages) if each.text.rstrip().endswith(last)), None)
+        """Take everything up to a message with ``last``."""
+        at = next((at for at, each in enumerate(self.messages) if last in each.text), None)
         if at is None:
             return None
         taken, self.messages = self.messages[: at + 1], self.messages[at + 1 :]
@@ -82,7 +82,8 @@ async def until(look: Callable[[], T | None], missing: Callable[[], str]) -> T:
     """Return what ``look`` finds, as soon as it finds anything."""
     try:
         async with asyncio.timeout(PATIENCE):
-            while (found := look()) is None:
+            # What is waited for happens on the far side of a socket or of a simulation, which tell no event of ours.
+            while (found := look()) is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
             return found
     except TimeoutError:

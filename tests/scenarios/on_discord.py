@@ -15,8 +15,11 @@ from simcord.actors import _component_interaction
 
 from chatbot.platforms.discord.client import Client
 from chatbot.platforms.discord.platform import DiscordPlatform
+from commands.complete import Choice
+from commands.context import Person
+from commands.dispatch import Dispatcher, Request
 from commands.parse import Line, assign, split
-from commands.registry import ParameterKind
+from commands.registry import Command, ParameterKind
 from commands.reply import Reply
 from tests.scenarios.conversation import Inbox, Seen, until
 from tests.scenarios.world import World
@@ -126,6 +129,66 @@ def _seen(message: discord.Message, env: Any) -> Seen:
     return Seen(_MARKUP.sub("", "\n".join(line for line in lines if line)), labels, files[0] if files else None)
 
 
+class Relay(Dispatcher):
+    """A dispatcher beside the simulation, which would wait for all that the engine begins, and some of it never ends."""
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        """Hand every request to ``dispatcher``, one after the other."""
+        self._dispatcher = dispatcher
+        self._requests: asyncio.Queue[tuple[Request, asyncio.Future[tuple[Reply, ...]]]] = asyncio.Queue()
+        self._task = asyncio.create_task(self._work(), name="relay")
+
+    async def handle(self, request: Request) -> tuple[Reply, ...]:
+        """Answer one request."""
+        answer: asyncio.Future[tuple[Reply, ...]] = asyncio.get_running_loop().create_future()
+        self._requests.put_nowait((request, answer))
+        return await answer
+
+    async def complete(self, request: Request, command: str, parameter: str, prefix: str) -> tuple[Choice, ...]:
+        """Return suggestions."""
+        return await self._dispatcher.complete(request, command, parameter, prefix)
+
+    def visible(self, person: Person | None) -> tuple[Command, ...]:
+        """Return the commands of menus."""
+        return self._dispatcher.visible(person)
+
+    async def close(self) -> None:
+        """End."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def _work(self) -> None:
+        while True:
+            request, answer = await self._requests.get()
+            answer.set_result(await self._dispatcher.handle(request))
+
+
+class RelayedPlatform:
+    """Discord, answered through a relay."""
+
+    name = "discord"
+
+    def __init__(self, platform: DiscordPlatform) -> None:
+        """Stand in front of ``platform``."""
+        self._platform = platform
+        self._relay: Relay | None = None
+
+    async def start(self, dispatcher: Dispatcher) -> None:
+        """Start both."""
+        self._relay = Relay(dispatcher)
+        await self._platform.start(self._relay)
+
+    async def stop(self) -> None:
+        """Stop both."""
+        await self._platform.stop()
+        if self._relay is not None:
+            await self._relay.close()
+
+    async def send(self, recipient: str, reply: Reply, silent: bool) -> str:
+        """Send as Discord does."""
+        return await self._platform.send(recipient, reply, silent)
+
+
 async def _wait_for_the_end(_client: Client) -> None:
     await asyncio.get_running_loop().create_future()
 
@@ -138,7 +201,7 @@ async def on_discord(world: World) -> AsyncIterator[DiscordConversation]:
         SecretStr("no-token"), registry=app.registry, audience=app.audience, pictures=world.pictures,
         clock=world.clock, connect=_wait_for_the_end,
     )  # fmt: skip
-    await app.start([platform])
+    await app.start([RelayedPlatform(platform)])
     await app.ready.wait()
     assert platform.client is not None
     try:

@@ -9,8 +9,8 @@ from chatbot.app import App
 from chatbot.charts.renderer import render
 from chatbot.folders import Folders
 from commands.context import Person
-from commands.reply import GridPicture, PnlSeries
 from commands.registry import Role
+from commands.reply import GridPicture, PnlSeries
 from config.schema import Settings
 from data.values import Millis
 from engine.clock import ManualClock

@@ -167,6 +167,7 @@ class BinancePublic(Loopback):
             "serverTime": self._now(),
             "rateLimits": [],
             "exchangeFilters": [],
+            "sors": [],
             "symbols": markets,
         }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from telegram import Bot, BotCommand, BotCommandScopeChat
 from telegram.constants import BotCommandLimit
 
@@ -10,6 +12,8 @@ from chatbot.platforms.telegram.sender import settled
 from commands.context import Person
 from commands.dispatch import Dispatcher
 from config.language import _, use
+
+_log = logging.getLogger(__name__)
 
 
 class Menus:
@@ -22,8 +26,12 @@ class Menus:
 
     async def show_all(self) -> None:
         """Set the menu of everybody who is known."""
-        for person in self._audience.of("telegram"):
-            await self.show(person.id.partition(":")[2])
+        try:
+            for person in self._audience.of("telegram"):
+                await self.show(person.id.partition(":")[2])
+        except Exception:
+            # Commands work without a menu.
+            _log.exception("the command menus were not set")
 
     async def show(self, user_id: str) -> None:
         """Set the menu of one person, if it should change; a stranger's is empty."""

@@ -37,7 +37,7 @@ from engine.clock import Clock
 
 NAME = "telegram"
 _AT_ONCE = 64
-_GRACE_SECONDS = 10.0
+_GRACE_SECONDS, _LAST_SECONDS = 10.0, 1.0
 _TOO_OLD = "query is too old"
 _log = logging.getLogger(__name__)
 _App = Application[Any, Any, Any, Any, Any, Any]
@@ -92,13 +92,16 @@ class TelegramPlatform:
             self._running.cancel()
             with suppress(asyncio.CancelledError):
                 await self._running
-        if self._ready.is_set():
-            self._ready.clear()
+        self._ready.clear()
+        if self._app.running:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_GRACE_SECONDS):
                     await self._app.update_queue.join()
                     await settled(self._poller.confirm(), "the last updates were not confirmed")
-            await self._app.stop()
+            with suppress(TimeoutError):
+                # What still waits out a flood by now is cut off.
+                async with asyncio.timeout(_LAST_SECONDS):
+                    await self._app.stop()
         await self._app.shutdown()
         # Not started for good, the library does not close what it opened.
         await self._app.bot.shutdown()
@@ -123,7 +126,7 @@ class TelegramPlatform:
                 await self._app.initialize()
                 # With a webhook set, Telegram refuses to hand out updates.
                 await self._app.bot.delete_webhook()
-            except TelegramError as error:
+            except Exception as error:
                 await patience.wait(error, "Telegram cannot be reached")
                 continue
             await self._app.start()

@@ -12,11 +12,13 @@ from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
 from chatbot.platform import SendRetry
 from chatbot.platforms.telegram.sender import failure_of
+from data.values import Millis
 from engine.clock import Clock
 
 # Edited messages are not asked for: what was typed once must not run twice.
 UPDATES = ("message", "callback_query")
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 1.0, 60.0
+_SILENCE: Millis = 600_000
 _log = logging.getLogger(__name__)
 
 
@@ -27,19 +29,21 @@ class Patience:
         """Wait by ``clock``."""
         self._clock = clock
         self._failures = 0
+        self._said: dict[str, Millis] = {}
 
     def over(self) -> None:
         """Forget the failures: something worked."""
-        if self._failures:
-            _log.info("Telegram answers again")
         self._failures = 0
 
-    async def wait(self, error: TelegramError, what: str) -> None:
-        """Say once what is wrong, then wait."""
+    async def wait(self, error: Exception, what: str) -> None:
+        """Say what is wrong, though not the same thing again and again, then wait."""
         self._failures += 1
-        if self._failures == 1:
-            _log.log(*_meaning(error, what))
-        failure = failure_of(error)
+        level, words = _meaning(error, what)
+        now = self._clock.now()
+        if now - self._said.get(words, -_SILENCE) >= _SILENCE:
+            self._said[words] = now
+            _log.log(level, words, exc_info=None if isinstance(error, TelegramError) else error)
+        failure = failure_of(error) if isinstance(error, TelegramError) else None
         if isinstance(failure, SendRetry):
             await self._clock.sleep(failure.after_seconds)
             return
@@ -61,7 +65,8 @@ class Poller:
         while True:
             try:
                 updates = await self._fetch(self._seconds)
-            except TelegramError as error:
+            except Exception as error:
+                # Not Telegram's errors alone: an update that the library cannot read must not end the listening.
                 await self._patience.wait(error, "updates cannot be fetched")
                 continue
             self._patience.over()
@@ -80,7 +85,7 @@ class Poller:
         )
 
 
-def _meaning(error: TelegramError, what: str) -> tuple[int, str]:
+def _meaning(error: Exception, what: str) -> tuple[int, str]:
     match error:
         case Conflict():
             told = "another program fetches the updates of this Telegram bot; stop it, or give each its own token"

@@ -31,7 +31,8 @@ async def test_a_market_alone_proposes_three_ranges_and_says_where_they_come_fro
     assert [each.label for each in card.fields] == ["Narrow", "Medium", "Wide"]
     assert "highest and lowest price of the last 24 hours" in value(card, "Narrow")
     assert "highest and lowest price of the last 30 days" in value(card, "Wide")
-    assert lines(card)[0].startswith("/grid BTC/USDT 58260 63760 ")
+    assert lines(card)[0] == "/grid BTC/USDT 59080 62870 13"
+    assert len(lines(card)) == 3
 
 
 async def test_the_guided_way_leads_to_a_running_bot() -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,10 @@ async def opened(
         yield exchange, inbox
     finally:
         await exchange.close()
+
+
+def filled(inbox: Inbox, client_id: str) -> Decimal | None:
+    return inbox.filled(client_id) or None
 
 
 def bid_is(inbox: Inbox, bid: str) -> Callable[[], bool | None]:
@@ -159,7 +164,7 @@ async def test_a_cut_connection_is_opened_again_and_fills_go_on(server: BinanceP
 
 
 async def test_a_silent_stream_does_not_make_prices_old_and_is_replaced(server: BinancePublic) -> None:
-    async with opened(server, silence=0.05) as (exchange, inbox):
+    async with opened(server, silence=0.3) as (exchange, inbox):
         await exchange.subscribe(WATCHED)
         await exchange.submit(approved("bt-1-1-0b1", Side.BUY, "90", "1"))
         await server.subscribed("btcusdt@bookTicker", "btcusdt@trade")
@@ -182,7 +187,7 @@ async def test_orders_sent_at_once_are_all_followed(server: BinancePublic) -> No
         await server.subscribed("btcusdt@trade", "ethusdt@trade", "bnbusdt@trade")
         for symbol, bot in (("BTCUSDT", 1), ("ETHUSDT", 2), ("BNBUSDT", 3)):
             await server.trade(symbol, "98.99", "0.001")
-            await inbox.until(lambda bot=bot: inbox.filled(f"bt-{bot}-1-0b1") or None)
+            await inbox.until(partial(filled, inbox, f"bt-{bot}-1-0b1"))
 
 
 # -- fills

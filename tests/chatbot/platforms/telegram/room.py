@@ -1,4 +1,4 @@
-"""Everything around the Telegram platform: the loopback Bot API, people with roles, the real commands, a quick clock."""
+"""Everything around the Telegram platform: the loopback Bot API, people with roles, real commands, a quick clock."""
 
 from __future__ import annotations
 

@@ -1,0 +1,58 @@
+"""The market that a file of candles is about: what the file cannot say is given or derived."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from itertools import pairwise
+
+import msgspec
+
+from data.candles import CandleColumns
+from data.market import Fees, Filters, Market
+from data.values import ONE, Millis
+
+_DOLLARS = frozenset({"USDT", "USDC", "USD", "FDUSD", "BUSD", "TUSD", "DAI"})
+_MINUTE: Millis = 60_000
+
+
+class ReplayMarket(msgspec.Struct, frozen=True, kw_only=True):
+    """What the file cannot say about its market; None is derived from the candles."""
+
+    fee: Decimal
+    tick: Decimal | None = None
+    step: Decimal | None = None
+    min_notional: Decimal | None = None
+
+
+def market_of(symbol: str, columns: CandleColumns, investment: Decimal, given: ReplayMarket) -> Market:
+    """Return a market for the candles: the finest price step in them, and a quantity step worth little money.
+
+    The derived quantity step is the largest power of ten, at most 1, worth no more than a ten-thousandth of the
+    investment at the first price. Raises ValueError when ``symbol`` is not BASE/QUOTE.
+    """
+    base, slash, quote = symbol.upper().partition("/")
+    if not (base and slash and quote):
+        raise ValueError(f"symbol: {symbol!r} is not a pair such as BTC/USDT")
+    exponents = [price.normalize().as_tuple().exponent for price in columns.close]
+    finest = min(exponent for exponent in exponents if isinstance(exponent, int))
+    filters = Filters(
+        price_tick=given.tick or ONE.scaleb(min(finest, 0)),
+        quantity_step=given.step or _step(columns.open[0], investment),
+        min_notional=given.min_notional if given.min_notional is not None else Decimal(5 if quote in _DOLLARS else 0),
+        max_orders=1000,
+    )
+    fees = Fees(maker=given.fee, taker=given.fee)
+    return Market(exchange="replayed", symbol=f"{base}/{quote}", base=base, quote=quote, filters=filters, fees=fees)
+
+
+def bar_length(at: Sequence[Millis]) -> Millis:
+    """Return the shortest distance between neighbouring bars: gaps are longer than a bar, never shorter."""
+    return min((b - a for a, b in pairwise(at)), default=_MINUTE)
+
+
+def _step(price: Decimal, investment: Decimal) -> Decimal:
+    step = ONE
+    while step * price > investment / 10_000:
+        step = step.scaleb(-1)
+    return step

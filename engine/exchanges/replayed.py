@@ -1,0 +1,254 @@
+"""A recorded market played again on the clock: candles from a file, fills by the strictest rule."""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+
+import structlog
+
+from data.accounts import AccountStore
+from data.candles import CandleColumns
+from data.events import OrderUpdate, TickerMoved
+from data.market import Candle, Market, Ticker
+from data.values import ZERO, Millis
+from engine.clock import Clock
+from engine.exchanges.account import SimulatedAccount, spawn
+from engine.exchanges.base import Emit, ExchangeUnavailable, timeframe_millis
+from engine.exchanges.candle_market import bar_length
+from engine.exchanges.candle_walk import CandleWalk
+
+REPEAT: Millis = 10_000
+"""How often the price is told again while no bar closes, so that nobody takes it for stale."""
+_TURNS = 20
+"""Rounds of the event loop that others get to answer what they were told; the engine needs about six."""
+
+log = structlog.get_logger(__name__)
+
+
+class ReplayedExchange(SimulatedAccount):
+    """One simulated account on one recorded market.
+
+    A bar is known, and walked as ``CandleWalk`` says, when the clock passes its close; until then the market stands at
+    the close before, with bid and ask at that price. On the walk the engine is told of the open, both extremes, the
+    close and every fill, and its answers count before the walk goes on. What rests while the process is down meets
+    the bars it missed at the next ``open``. After the last bar nothing happens any more.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        balances: Mapping[str, Decimal],
+        market: Market,
+        candles: CandleColumns,
+        shift: Millis = 0,
+        store: AccountStore | None = None,
+        slippage: Decimal = ZERO,
+        latency: Millis = 0,
+        name: str = "replayed",
+    ) -> None:
+        """Open an account with ``balances`` unless ``store`` holds one; play ``candles`` ``shift`` ms after their time.
+
+        Raises ValueError when there are no candles.
+        """
+        if not candles.at:
+            raise ValueError("candles: there are none; accepted: at least one bar")
+        super().__init__(clock, store, latency)
+        self.name = name
+        self._opening = (balances, ZERO, slippage)
+        self._markets = {market.symbol: market}
+        self._symbol = market.symbol
+        self._candles, self._length = candles, bar_length(candles.at)
+        self._at = [at + shift for at in candles.at]
+        self._walked = 0
+        self._standing = self._at[0]
+        self._walking = self._told_end = False
+        self._walk: CandleWalk | None = None
+        self._band = (ZERO, ZERO)
+        self._watched: frozenset[str] = frozenset()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def walked(self) -> int:
+        """Return how many bars have been walked, with the answers to them."""
+        return self._walked
+
+    @property
+    def ends_at(self) -> Millis:
+        """Return the instant at which the last bar closes."""
+        return self._at[-1] + self._length
+
+    async def open(self, emit: Emit) -> None:
+        """Start the market, after letting the orders of an earlier run meet the bars that closed meanwhile."""
+        await self.close()
+        self._open_account(*self._opening)
+        self._emit = emit
+        market = self._markets[self._symbol]
+        walk = self._walk = CandleWalk(self.matching, market, self._deliver, lambda: (self._band,))
+        self._walked = self._closed_by(self._last_activity())
+        before = self._candles.close[self._walked - 1] if self._walked else self._candles.open[0]
+        self._standing = self._at[self._walked - 1] + self._length if self._walked else self._at[0]
+        walk.start(before, self._standing)
+        self._refresh(self._symbol)
+        self._settle_or_fail()
+        self._task = spawn(self._live(walk), f"{self.name} market")
+
+    async def close(self) -> None:
+        """Stop the market."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        self._emit = self._walk = None
+        self._walking = False
+
+    async def clock_skew(self) -> int:
+        """Return 0: the market lives on our own clock."""
+        return 0
+
+    async def ticker(self, symbol: str) -> Ticker:
+        """Return the price of now; once the recording has ended, its last price with the instant of its end."""
+        self._listed(symbol)
+        self._refresh(symbol)
+        return self._quote(self._instant())
+
+    async def candles(self, symbol: str, timeframe: str, limit: int) -> Sequence[Candle]:
+        """Return the newest bars made of recorded bars that have closed; the newest may still be growing.
+
+        A timeframe that is no multiple of the recorded bars is not there: ``ExchangeUnavailable``.
+        """
+        self._listed(symbol)
+        length = timeframe_millis(timeframe)
+        if length % self._length:
+            minutes = f"{self._length / 60_000:g}"
+            raise ExchangeUnavailable(
+                f"{timeframe} is no multiple of {minutes} minutes, the bars of the recording"
+            )
+        self._refresh(symbol)
+        bars: list[Candle] = []
+        stop = self._walked
+        while stop and len(bars) < limit:
+            start = self._at[stop - 1] // length * length
+            first = bisect_left(self._at, start, 0, stop)
+            bars.append(self._joined(first, stop, start))
+            stop = first
+            # A bar of a day may be made of many; let others run between two of them.
+            await asyncio.sleep(0)
+        return bars[::-1]
+
+    async def subscribe(self, symbols: frozenset[str]) -> None:
+        """Emit a ticker of these symbols now and whenever the price is told."""
+        for symbol in symbols:
+            self._listed(symbol)
+        self._watched = symbols
+        self._show()
+
+    # -- the market going on
+
+    async def _live(self, walk: CandleWalk) -> None:
+        while self._walked < len(self._at):
+            now = self._clock.now()
+            closes = self._at[self._walked] + self._length
+            if now < closes:
+                await self._clock.sleep(min(closes - now, REPEAT) / 1000)
+                if self._clock.now() < closes:
+                    self._show()
+                continue
+            self._walking = True
+            try:
+                for _ in self._next_bar(walk):
+                    self._try_to_settle()
+                    await self._let_others_answer()
+            finally:
+                self._walking = False
+        self._tell_end()
+
+    async def _let_others_answer(self) -> None:
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+        if self._latency:
+            await self._clock.sleep(self._latency / 1000)
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+
+    def _refresh(self, symbol: str) -> None:
+        """Walk what is due at once. While a bar is being walked the market stands where that walk is."""
+        if self._walking or self._walk is None:
+            return
+        due = self._closed_by(self._clock.now())
+        while self._walked < due:
+            for _ in self._next_bar(self._walk):
+                pass
+        if self._walked == len(self._at):
+            self._tell_end()
+
+    def _next_bar(self, walk: CandleWalk) -> Iterator[None]:
+        index = self._walked
+        candles, opened_at = self._candles, self._at[index]
+        bar = Candle(
+            opened_at,
+            candles.open[index],
+            candles.high[index],
+            candles.low[index],
+            candles.close[index],
+            candles.volume[index],
+        )
+        self._standing = opened_at + self._length
+        # Both extremes lie on the edge of this band, so each is told.
+        self._band = (bar.low, bar.high)
+        # Known from here on, but not before: whoever is asked during the walk may not look ahead.
+        yield from walk.steps(bar, self._standing)
+        self._walked = index + 1
+
+    def _instant(self) -> Millis:
+        return self._standing if self._walking else self._clock.now()
+
+    def _closed_by(self, instant: Millis) -> int:
+        return bisect_right(self._at, instant - self._length)
+
+    def _tell_end(self) -> None:
+        if not self._told_end:
+            self._told_end = True
+            log.warning("recording_ended", symbol=self._symbol, bars=len(self._at))
+
+    # -- what is told
+
+    def _deliver(self, event: TickerMoved | OrderUpdate) -> None:
+        if not isinstance(event, TickerMoved):
+            self._pending.append(event)
+            return
+        self._try_to_settle()
+        if self._emit is not None and self._symbol in self._watched:
+            self._emit(event)
+
+    def _try_to_settle(self) -> None:
+        try:
+            self._settle_or_fail()
+        except ExchangeUnavailable as error:
+            # The disk may be full: events wait inside the account and the next step tries to store them again.
+            log.warning("account_not_stored", reason=str(error))
+
+    def _show(self) -> None:
+        if self._emit is not None and self._symbol in self._watched and self._walked < len(self._at):
+            quote = self._quote(self._instant())
+            self._emit(TickerMoved(ticker=quote, at=quote.at))
+
+    def _quote(self, at: Millis) -> Ticker:
+        price = self.matching.book(self._symbol).last
+        if price is None:
+            raise ExchangeUnavailable(f"{self.name} is not open")
+        return Ticker(self._symbol, price, price, price, min(at, self.ends_at))
+
+    def _joined(self, first: int, stop: int, start: Millis) -> Candle:
+        candles = self._candles
+        return Candle(
+            opened_at=start,
+            open=candles.open[first],
+            high=max(candles.high[first:stop]),
+            low=min(candles.low[first:stop]),
+            close=candles.close[stop - 1],
+            volume=sum(candles.volume[first:stop], ZERO),
+        )

@@ -1,0 +1,1 @@
+"""Tests of the Telegram platform over a loopback Bot API."""

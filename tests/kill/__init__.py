@@ -1,0 +1,7 @@
+"""Killing the engine at every awkward instant, hundreds of times, against an exchange that lives on.
+
+wire        what travels between the two
+exchange    the recording exchange, in the test's process
+child       the engine, in a process that kills itself
+test_kill   the test
+"""
