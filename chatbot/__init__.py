@@ -1,8 +1,19 @@
 """Where people talk: the entry point and the composition root.
 
-platform     what every chat is to the rest, and its errors
-rendering    from a reply to messages that fit
-push         notices on their way to people
-platforms    the chats themselves, one file or package each
-charts       numbers drawn as pictures
+cli             the command line: demo, run, replay, doctor
+serve           the long-running engine
+demo            a whole engine on an invented market, in the terminal
+replay_command  a grid on candles from a file, and its report
+doctor          what is configured, what is reachable, what is wrong
+app             everything made once and handed to whoever needs it
+choice          which chats to start
+venues          which exchange adapter to use
+recording       which recorded market to play, and when
+folders         the files of one home directory
+logbook         the program's own log, read back
+platform        what every chat is to the rest, and its errors
+rendering       from a reply to messages that fit
+push            notices on their way to people
+platforms       the chats themselves, one file or package each
+charts          numbers drawn as pictures
 """

@@ -20,7 +20,7 @@ from commands.dispatch import Dispatcher, Services
 from commands.notice import Notice, error_notice, notices, restart_report
 from commands.pairing import Pairing
 from commands.people import StoredPeople
-from commands.registry import Registry, discover
+from commands.registry import Registry, Role, discover
 from config.schema import Settings
 from data.database import Database
 from data.equity import EquityStore
@@ -39,6 +39,7 @@ from engine.outcome import Outcome
 from engine.risk import RiskLimits
 from engine.runner import Runner, load_engine, save_checkpoint
 from engine.supervisor import Supervisor
+from engine.upkeep import reconcile_all, sample_equity
 from scheduler.registry import AgentTick, JobContext, collect
 from scheduler.runner import Scheduler
 
@@ -150,7 +151,7 @@ class App:
         while True:
             try:
                 await self.runner.connect()
-                reports = await self.desk.reconcile()
+                reports = await reconcile_all(self.runner)
                 break
             except ExchangeUnavailable as error:
                 log.warning("exchange_unavailable", reason=str(error), retry_seconds=pause)
@@ -176,7 +177,7 @@ class App:
             self.pusher.push(found)
 
     def _tell(self, notice: Notice) -> None:
-        self.pusher.push((notice,))
+        self.pusher.push((notice,), Role.OWNER)
 
     # -- wiring
 
@@ -229,18 +230,18 @@ class App:
 
     async def _reconcile(self) -> None:
         try:
-            await self.desk.reconcile()
+            await reconcile_all(self.runner)
         except ExchangeUnavailable:
             self._tell(error_notice("the exchange does not answer", randomness.token_hex(4), self.clock.now()))
             raise
 
     async def _snapshot_equity(self) -> None:
-        self.desk.sample_equity()
+        sample_equity(self.runner, self.equity)
 
     async def _send_digest(self) -> None:
         notice = digest(self.desk, self.clock.now())
         if notice is not None:
-            self._tell(notice)
+            self.pusher.push((notice,))
 
     async def _save_state(self) -> None:
         save_checkpoint(self.runner)

@@ -34,6 +34,9 @@ FILLS = 12
 BY_HAND, BY_ITSELF = 60.0, 1800.0
 """Simulated seconds per real second, unless told otherwise: a person reads, the built-in conversation need not."""
 
+SYMBOL = "SOL/USDT"
+"""The liveliest of the invented markets: its fills come soonest."""
+
 _DAY: Millis = 86_400_000
 _CODE = re.compile(r"/pair (\d+)")
 
@@ -120,11 +123,11 @@ async def _converse(
     await _expect(console.say("/status"), silent=True)
     await _expect(console.say(f"/pair {codes[-1]}"))
     await _expect(console.say("/markets"))
-    await _expect(console.say("/grid BTC/USDT"))
+    await _expect(console.say(f"/grid {SYMBOL}"))
     await _expect(console.choose(_("Narrow")))
     await _confirm(console, await _expect(console.choose("5000")))
     await _watch_fills(app, screen, watch, seconds)
-    for line in ("/bots", "/trades 1", "/pnl 1", "/chart BTC/USDT", "/why"):
+    for line in ("/bots", "/trades 1", "/pnl 1", f"/chart {SYMBOL}", "/why"):
         replies = await _expect(console.say(line))
         if line.startswith(("/pnl", "/chart")) and not any(isinstance(reply, Chart) for reply in replies):
             raise DemoFailed(_("No chart came."))

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from chatbot.folders import Folders
-from chatbot.venues import SIMULATED, ModeUnavailable
+from chatbot.venues import REPLAYED, SIMULATED, ModeUnavailable
 from config.language import _
 from config.load import load_settings
 from config.paths import batuta_home, settings_file
@@ -108,6 +108,8 @@ def _stored(folders: Folders) -> Iterable[Finding]:
 async def _exchange(settings: Settings, folders: Folders) -> list[Finding]:
     if settings.exchange.name == SIMULATED:
         return [Finding(_("Exchange answers"), _("yes: it is simulated"), True)]
+    if settings.exchange.name == REPLAYED:
+        return [_recording(settings, folders)]
     clock = SystemClock()
     try:
         venue = _public_venue(settings, clock)
@@ -118,7 +120,7 @@ async def _exchange(settings: Settings, folders: Folders) -> list[Finding]:
             await venue.open(lambda _event: None)
             count, skew = len(await venue.markets()), await venue.clock_skew()
     except (ExchangeUnavailable, TimeoutError) as error:
-        return [Finding(_("Exchange answers"), _("no: {reason}").format(reason=error or _("timed out")), False)]
+        return [Finding(_("Exchange answers"), _("no: {reason}").format(reason=str(error) or _("timed out")), False)]
     finally:
         await venue.close()
     most = settings.risk_management.max_clock_skew_milliseconds
@@ -126,6 +128,17 @@ async def _exchange(settings: Settings, folders: Folders) -> list[Finding]:
         Finding(_("Exchange answers"), _("yes, {count} markets").format(count=count), True),
         Finding(_("Clock skew"), f"{skew} ms", abs(skew) <= most),
     ]
+
+
+def _recording(settings: Settings, folders: Folders) -> Finding:
+    from chatbot.recording import RecordingUnusable, read_recording
+
+    try:
+        market, candles = read_recording(settings, folders)
+    except RecordingUnusable as error:
+        return Finding(_("Exchange answers"), str(error), False)
+    words = _("yes: {count} recorded bars of {symbol}").format(count=len(candles), symbol=market.symbol)
+    return Finding(_("Exchange answers"), words, True)
 
 
 def _public_venue(settings: Settings, clock: Clock) -> Exchange:

@@ -10,7 +10,7 @@ from chatbot.folders import Folders
 from config.schema import Settings
 from data.accounts import AccountStore
 from data.candles import CandleColumns, CandleFileError, read_candles
-from data.market import Fees
+from data.market import Fees, Market
 from data.values import ONE, Millis
 from engine.clock import Clock
 from engine.exchanges.candle_market import ReplayMarket, bar_length, market_of
@@ -33,32 +33,42 @@ def open_recording(settings: Settings, folders: Folders, clock: Clock, store: Ac
     A clock within the recording's own time plays it there. Any other clock plays it from its beginning, which is
     remembered: the next start goes on where the recording then stands.
     """
-    exchange, paper = settings.exchange, settings.paper
-    if exchange.candles is None:
-        raise RecordingUnusable("exchange.candles: null; accepted: the path of a Parquet or CSV file of candles")
-    file = folders.home / Path(exchange.candles).expanduser()
-    quote = exchange.candles_symbol.upper().partition("/")[2]
-    invested = paper.initial_balances.get(quote) or settings.trading.capital_per_pair_usd or ONE
-    try:
-        candles = read_candles(file)
-        if not candles.at:
-            raise RecordingUnusable(f"exchange.candles: {file} has no bars; accepted: a file with at least one")
-        market = market_of(exchange.candles_symbol, candles, invested, ReplayMarket(fee=paper.fees.maker * ONE))
-    except CandleFileError as error:
-        raise RecordingUnusable(f"exchange.candles: {error}") from error
-    except ValueError as error:
-        raise RecordingUnusable(f"exchange.candles_{error}") from error
-    market = msgspec.structs.replace(market, fees=Fees(maker=paper.fees.maker * ONE, taker=paper.fees.taker * ONE))
+    market, candles = read_recording(settings, folders)
+    paper = settings.paper
     return ReplayedExchange(
         clock=clock,
         balances=paper.initial_balances,
         market=market,
         candles=candles,
-        shift=_shift(folders, file, candles, clock.now()),
+        shift=_shift(folders, _file(settings, folders), candles, clock.now()),
         store=store,
         slippage=paper.slippage_bps / 10_000,
         latency=paper.latency_ms,
     )
+
+
+def read_recording(settings: Settings, folders: Folders) -> tuple[Market, CandleColumns]:
+    """Return the recorded market and its bars, at least one. Raises ``RecordingUnusable``."""
+    file, symbol, paper = _file(settings, folders), settings.exchange.candles_symbol, settings.paper
+    quote = symbol.upper().partition("/")[2]
+    invested = paper.initial_balances.get(quote) or settings.trading.capital_per_pair_usd or ONE
+    try:
+        candles = read_candles(file)
+        if not candles.at:
+            raise RecordingUnusable(f"exchange.candles: {file} has no bars; accepted: a file with at least one")
+        market = market_of(symbol, candles, invested, ReplayMarket(fee=paper.fees.maker * ONE))
+    except CandleFileError as error:
+        raise RecordingUnusable(f"exchange.candles: {error}") from error
+    except ValueError as error:
+        raise RecordingUnusable(f"exchange.candles_{error}") from error
+    fees = Fees(maker=paper.fees.maker * ONE, taker=paper.fees.taker * ONE)
+    return msgspec.structs.replace(market, fees=fees), candles
+
+
+def _file(settings: Settings, folders: Folders) -> Path:
+    if settings.exchange.candles is None:
+        raise RecordingUnusable("exchange.candles: null; accepted: the path of a Parquet or CSV file of candles")
+    return folders.home / Path(settings.exchange.candles).expanduser()
 
 
 def _shift(folders: Folders, file: Path, candles: CandleColumns, now: Millis) -> Millis:

@@ -20,7 +20,7 @@ PHONE_COLUMNS = 34
 """Monospaced characters that a phone shows without wrapping."""
 _GAP = 2
 _NUMBER = re.compile(r"[-+−]?\d[\d.,]*( [^\s()]+)?( \([^()]*\))?")
-_MARK = " (99/99)"
+_MARK = "9999/9999"
 
 
 class Style(Enum):
@@ -164,15 +164,12 @@ def _table(table: Table, columns: int) -> _Body:
     if not table.rows:
         said = ((Block(Style.PLAIN, _clean(table.empty)),),) if table.empty else ()
         return _Body((title,), (*said, *_note(table.note, bool(said))), table.buttons)
-    lines, same = _lines(table.columns, table.rows, columns), ()
-    narrow = _narrowed(table)
+    names, rows, note = table.columns, table.rows, _note(table.note, True)
+    lines, narrow = _lines(names, rows, columns), _narrowed(table)
     if lines is None and narrow is not None:
         # What is the same in every row is said once, below; often the rest then fits.
         names, rows, same = narrow
-        lines = _lines(names, rows, columns)
-    else:
-        names, rows = table.columns, table.rows
-    note = (*same, *_note(table.note, True))
+        lines, note = _lines(names, rows, columns), (same, *note)
     if lines is not None:
         return _Body((title, lines[0]), (*((each,) for each in lines[1:]), *note), table.buttons)
     blocks = [tuple(map(_field, names, row)) for row in rows]
@@ -190,15 +187,15 @@ def _lines(names: Sequence[str], rows: Sequence[Sequence[str]], columns: int) ->
     return [Block(Style.FIXED, _aligned(row, widths, right)) for row in (names, *rows)]
 
 
-def _narrowed(table: Table) -> tuple[tuple[str, ...], list[tuple[str, ...]], tuple[tuple[Block, ...], ...]] | None:
+def _narrowed(table: Table) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...], tuple[Block, ...]] | None:
     """Return names and rows of the columns that differ, and what is the same everywhere; None when nothing is."""
     same = [at for at in range(len(table.columns)) if len({row[at] for row in table.rows}) == 1]
     kept = [at for at in range(len(table.columns)) if at not in same]
     if not same or not kept or len(table.rows) < 2:
         return None
     everywhere = [_field(_("{column} (all)").format(column=table.columns[at]), table.rows[0][at]) for at in same]
-    names, rows = tuple(table.columns[at] for at in kept), [tuple(row[at] for at in kept) for row in table.rows]
-    return names, rows, ((_blank(), *everywhere),)
+    names, rows = (tuple(tuple(row[at] for at in kept) for row in each) for each in ([table.columns], table.rows))
+    return names[0], rows, (_blank(), *everywhere)
 
 
 def _failure(failure: Failure) -> _Body:
@@ -332,9 +329,9 @@ class _Packer:
 
     def _marked(self, blocks: Sequence[Block], mark: str) -> tuple[Block, ...]:
         if not self._head:
-            return (*blocks, Block(Style.NOTE, mark.strip(" ()")))
+            return (*blocks, Block(Style.NOTE, mark))
         title, *rest = self._head
-        return (Block(title.style, f"{title.text} ({mark.strip(' ()')})", title.label), *rest, *blocks)
+        return (Block(title.style, f"{title.text} ({mark})", title.label), *rest, *blocks)
 
     def _close(self) -> None:
         self._full.append(self._open)

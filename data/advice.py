@@ -22,7 +22,10 @@ class TradingState(StrEnum):
     @property
     def strictness(self) -> int:
         """Return 0, 1 or 2: the stricter of two states is the one that counts."""
-        return list(TradingState).index(self)
+        return _STRICTNESS[self]
+
+
+_STRICTNESS = {state: number for number, state in enumerate(TradingState)}
 
 
 class TradingStateAdvised(msgspec.Struct, frozen=True, tag=True, kw_only=True):

@@ -35,7 +35,7 @@ from data.values import ZERO, Side, plain
 from engine.change import BOOKED, IGNORED, Change, refused
 from engine.controls import apply_control, stop, unblock
 from engine.grid.accounting import book_bought, book_sold, share, take_across
-from engine.grid.slots import Slot
+from engine.grid.slots import Lot, Slot
 from engine.state import Bot, EngineState, release
 from engine.views import BotStatus
 
@@ -55,6 +55,8 @@ def apply(state: EngineState, event: Event) -> Change:
         case AdvicePosted():
             return _advised(state, event)
         case EngineStarted():
+            # Prices of the last run are no prices; without this a replay of the journal would still know them here.
+            state.tickers.clear()
             return BOOKED
         case Reconciled():
             return _reconciled(state, event)
@@ -170,10 +172,11 @@ def _book(state: EngineState, order: Order, fill: Fill, *, resting: bool) -> Cha
         slot.crossed, slot.waiting, slot.blocked = 0, False, False
     if resting:
         bot.rest(draft, -fill.quantity)
+    sound = True
     if draft.side is Side.BUY:
         _book_buy(bot, slot, order, fill)
     else:
-        _book_sale(bot, slot, order, fill)
+        sound = _book_sale(bot, slot, fill)
     if resting and order.remaining == ZERO:
         state.finish(order, OrderStatus.FILLED)
     rule = {Purpose.INITIAL: Rule.OPEN_GRID, Purpose.GRID: Rule.PAIR_SLOT, Purpose.CLOSE: Rule.CLOSE_INVENTORY}
@@ -184,7 +187,9 @@ def _book(state: EngineState, order: Order, fill: Fill, *, resting: bool) -> Cha
         Input("fee", plain(fill.fee_quote)),
         Input("slot", str(draft.slot)),
     ]
-    return Change(bot=bot, slot=slot, order=order, rule=rule[draft.purpose], inputs=inputs)
+    # What two fills for one did, other slots may have to make good.
+    only = slot if resting and sound else None
+    return Change(bot=bot, slot=only, order=order, rule=rule[draft.purpose], inputs=inputs)
 
 
 def _book_buy(bot: Bot, slot: Slot | None, order: Order, fill: Fill) -> None:
@@ -200,13 +205,19 @@ def _book_buy(bot: Bot, slot: Slot | None, order: Order, fill: Fill) -> None:
         bot.status = BotStatus.RUNNING
 
 
-def _book_sale(bot: Bot, slot: Slot | None, order: Order, fill: Fill) -> None:
-    if slot is not None:
-        closed = book_sold(bot.books, fill, slot.take(fill.quantity), pairs=True)
-        if closed > ZERO and slot.selling == ZERO:
-            slot.cycles += 1
-    else:
-        book_sold(bot.books, fill, take_across(bot.slots, fill.quantity), pairs=False)
+def _book_sale(bot: Bot, slot: Slot | None, fill: Fill) -> bool:
+    """Book a sale and return whether its own slot held all of it."""
+    sound = slot is not None and fill.quantity <= slot.held
+    lots = slot.take(min(fill.quantity, slot.held)) if slot is not None else []
+    lots += take_across(bot.slots, fill.quantity - sum((lot.quantity for lot in lots), ZERO))
+    lacking = fill.quantity - sum((lot.quantity for lot in lots), ZERO)
+    if lacking > ZERO:
+        # Two orders were filled where one was meant, and base was sold that no slot holds: without gain or loss.
+        lots.append(Lot(lacking, fill.price, initial=True))
+    closed = book_sold(bot.books, fill, lots, pairs=slot is not None)
+    if slot is not None and closed > ZERO and slot.selling == ZERO:
+        slot.cycles += 1
+    return sound
 
 
 # -- the engine as a whole

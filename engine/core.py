@@ -13,7 +13,7 @@ from decimal import Decimal
 from data.decisions import Alternative, Decision, Input, Rule
 from data.events import Event, TickerMoved
 from data.market import Ticker
-from data.orders import Draft, OrderStatus, Purpose, RefusalCode, Refused
+from data.orders import Draft, Order, OrderStatus, Purpose, RefusalCode, Refused
 from data.values import Millis
 from engine import risk
 from engine.apply import apply
@@ -48,7 +48,7 @@ class Engine:
         self.state.sequence += 1
         result = _Result(self, event)
         if change.resend and change.order is not None:
-            result.resend(change)
+            result.resend(change.order, change)
         elif change.recancel and change.order is not None:
             draft = change.order.draft
             result.cancels.append(CancelRequest(draft.client_id, draft.symbol))
@@ -67,7 +67,7 @@ class Engine:
         return True
 
     def bands(self, symbol: str) -> Iterator[_Band]:
-        """Yield, per bot, the open price interval in which ticks change nothing, and what lies within if that is empty."""
+        """Yield, per bot, the open price interval in which ticks change nothing; if empty, also where its exits lie."""
         for identity, band in self._bands.get(symbol, {}).items():
             yield band
             if not band[1]:
@@ -103,7 +103,7 @@ class Engine:
         result.note(change)
         for bot in self.state.active_bots():
             wish = decide(self.state, bot, change, at)
-            if wish.drafts or wish.cancels:
+            if wish.drafts or wish.cancels or bot.status is BotStatus.STOPPED:
                 result.conclude(bot, change, wish)
 
     def _watch(self, bot: Bot) -> None:
@@ -151,12 +151,11 @@ class _Result:
             self._decide(bot, rule, change.inputs, wish.alternatives, approved, refused, wish.cancels)
         self._engine._watch(bot)
 
-    def resend(self, change: Change) -> None:
+    def resend(self, order: Order, change: Change) -> None:
         """Send an order again that proved absent, under the same id."""
-        assert change.order is not None
-        bot = self._engine.state.bots[change.order.draft.bot]
-        self.approved.append(risk.restore(change.order))
-        self._decide(bot, Rule.RETRY_SAME_ID, change.inputs, [], [change.order.draft], [], [])
+        bot = self._engine.state.bots[order.draft.bot]
+        self.approved.append(risk.restore(order))
+        self._decide(bot, Rule.RETRY_SAME_ID, change.inputs, [], [order.draft], [], [])
 
     def note(self, change: Change) -> None:
         """Record a decision that concerns the whole engine."""

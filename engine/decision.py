@@ -53,6 +53,7 @@ def decide(state: EngineState, bot: Bot, change: Change, at: Millis) -> Wish:
                 barred = tuple(side for side in Side if side not in allowed)
                 wish.cancels = _cancellable(state, bot, barred)
             slots = bot.slots if change.slot is None else (change.slot,)
+            wish.cancels += [each for each in _excess(state, bot, slots) if each not in wish.cancels]
             wish.drafts = [*_initial(state, bot, allowed), *_missing(bot, slots, allowed)]
             if len(allowed) < 2:
                 wish.alternatives.append(
@@ -69,7 +70,24 @@ def _cancellable(state: EngineState, bot: Bot, sides: Iterable[Side]) -> list[st
         for order in state.live_orders(bot)
         if order.status is not OrderStatus.CANCELLING
         and order.draft.side in sides
-        and order.draft.purpose is Purpose.GRID
+        and order.draft.purpose is not Purpose.CLOSE
+    ]
+
+
+def _excess(state: EngineState, bot: Bot, slots: Iterable[Slot]) -> list[str]:
+    """Return the orders of slots that bid or offer for more than they should, after a fill that its cancel overtook."""
+    sides = {(slot.index, Side.SELL) for slot in slots if slot.selling > slot.held}
+    sides |= {
+        (slot.index, Side.BUY)
+        for slot in slots
+        if slot.buying > ZERO and slot.held + slot.awaiting + slot.buying > slot.capacity
+    }
+    if not sides:
+        return []
+    return [
+        order.draft.client_id
+        for order in state.live_orders(bot)
+        if (order.draft.slot, order.draft.side) in sides and order.status is not OrderStatus.CANCELLING
     ]
 
 

@@ -1,7 +1,7 @@
 """Carrying out what was approved: orders leave after the commit, cancels first, nearest lines next.
 
-Every submit ends in exactly one of three events: accepted, rejected, unknown. An unknown order is asked for by client id
-until the exchange knows it or has denied it twice; only then may it leave again, under the same id.
+Every submit ends in exactly one of three events: accepted, rejected, unknown. An unknown order is asked for by client
+id until the exchange knows it or has denied it twice; only then may it leave again, under the same id.
 """
 
 from __future__ import annotations

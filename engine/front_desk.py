@@ -7,39 +7,33 @@ from decimal import Decimal
 
 import msgspec
 
-from data.advice import Advice, OrdersAdvised
 from data.decisions import Decision
 from data.equity import EquityPoint, EquityStore
-from data.events import AdvicePosted, Control, Reconciled, StartBot
+from data.events import Control, StartBot
 from data.grids import GridSpec
 from data.market import Candle, Market, Ticker
 from data.orders import Fill
-from data.values import HUNDRED, ONE, ZERO, Millis, Mode, plain
+from data.values import HUNDRED, ZERO, Millis, Mode, plain
 from engine.desk import AssetView, EngineView
-from engine.exchanges.base import ExchangeUnavailable
 from engine.grid.levels import plan_grid
 from engine.grid.plan import GridPlan, Problem
 from engine.outcome import Outcome
 from engine.pictures import bot_view, bot_views
-from engine.reconcile import reconcile
 from engine.runner import Runner
-from engine.views import BotStatus, BotView
+from engine.views import BotView
 
-NUDGE_LIFETIME: Millis = 60_000
 CHART_POINTS = 2000
 """Most equity samples handed out for one chart."""
 
 
 class FrontDesk:
-    """Implements ``Desk``. Keeps nothing of its own but when it last reconciled."""
+    """Implements ``Desk``. Keeps nothing of its own."""
 
     def __init__(self, runner: Runner, equity: EquityStore, *, version: str, mode: Mode, max_bots: int) -> None:
         """Serve the engine of ``runner``; ``max_bots`` limits how many may be at work at once."""
         self._runner, self._equity = runner, equity
         self._version, self._mode, self._max_bots = version, mode, max_bots
         self._started_at = runner.clock.now()
-        self._reconciled_at: Millis | None = None
-        self._connected = False
 
     async def ask(self, control: Control) -> Outcome:
         """Post a control and return what the committed step made of it."""
@@ -62,9 +56,9 @@ class FrontDesk:
             trading_state_reason=state.state_reason,
             started_at=self._started_at,
             sequence=state.sequence,
-            connected=self._connected,
+            connected=runner.reconciled_at is not None and runner.connected,
             inbox=runner.waiting,
-            last_reconciled_at=self._reconciled_at,
+            last_reconciled_at=runner.reconciled_at,
             peak_equity=state.peak_equity,
             day_start_equity=state.day_start_equity,
             day=state.day,
@@ -144,49 +138,6 @@ class FrontDesk:
     def equity(self, bot: int, since: Millis) -> Sequence[EquityPoint]:
         """Return equity samples, oldest first, thinned for a chart."""
         return self._equity.range(bot, since, most=CHART_POINTS)
-
-    # -- what jobs do
-
-    def sample_equity(self) -> None:
-        """Add a point to the equity curve of every bot at work."""
-        now = self._runner.clock.now()
-        views = (view for view in self.bots() if view.status.active and view.profit is not None)
-        self._equity.append(
-            EquityPoint(at=now, bot=view.id, equity=view.profit.equity, price=view.profit.mark)
-            for view in views
-            if view.profit is not None
-        )
-
-    async def reconcile(self) -> tuple[Reconciled, ...]:
-        """Compare the books of every traded market with the exchange. Raises ``ExchangeUnavailable``."""
-        symbols = sorted({bot.market.symbol for bot in self._runner.engine.state.active_bots()})
-        try:
-            await self._runner.resubscribe()
-            await self._runner.refresh(symbols)
-            reports = tuple([await reconcile(self._runner, symbol) for symbol in symbols])
-            if not symbols:
-                await self._runner.exchange.balances()
-        except ExchangeUnavailable:
-            self._connected = False
-            raise
-        self._connected, self._reconciled_at = True, self._runner.clock.now()
-        self._nudge_stopping()
-        return reports
-
-    def _nudge_stopping(self) -> None:
-        # A closing sale that was refused or rejected would wait for ever: nobody else asks for a bot that is stopping.
-        now = self._runner.clock.now()
-        for bot in self._runner.engine.state.active_bots():
-            if bot.status is BotStatus.STOPPING and not bot.live:
-                advice = Advice(
-                    agent="reconcile",
-                    what=OrdersAdvised(bot=bot.id),
-                    confidence=ONE,
-                    reason="the bot is stopping and nothing rests",
-                    evidence={},
-                    expires_at=now + NUDGE_LIFETIME,
-                )
-                self._runner.post(AdvicePosted(at=now, advice=advice))
 
     # -- problems only the whole engine can see
 

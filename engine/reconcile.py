@@ -1,7 +1,7 @@
-"""Comparing our books with the exchange: at start, after every reconnect, and every few minutes. The same code each time.
+"""Comparing our books with the exchange: the same code at start, after every reconnect, and every few minutes.
 
 Order of work: own fills since the last one known (with overlap, told apart by trade id), then every order we believe
-live, then what rests on the exchange that we do not know. Fills go first, because an order that is gone may have filled.
+live, then what rests on the exchange that we do not know. Fills go first: an order that is gone may have filled.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ from engine.state import EngineState
 OVERLAP: Millis = 600_000
 """How far before the last known fill to look again: exchanges may report trades late or out of order."""
 
+LOOKS = 5
+"""Times to compare balances with the books while fills keep coming; a later round compares again."""
+
 log = structlog.get_logger(__name__)
 
 
 async def reconcile(runner: Runner, symbol: str) -> Reconciled:
-    """Bring the books of one market in line with the exchange. Raises ``ExchangeUnavailable`` and changes nothing then."""
+    """Bring the books of one market in line with the exchange. Raises ``ExchangeUnavailable``."""
     state = runner.engine.state
     fills = await runner.exchange.fills(symbol, _since(state, symbol))
     resting = await runner.exchange.open_orders(symbol)
@@ -132,16 +135,28 @@ def _unknown_orders(runner: Runner, resting: Sequence[OrderReport]) -> tuple[str
 
 
 async def _gap(runner: Runner, symbol: str) -> dict[str, str]:
-    """Return which asset the account is short of, against what the bots' books say they hold; empty when none."""
-    bots = list(runner.engine.state.active_bots())
-    market = next((bot.market for bot in bots if bot.market.symbol == symbol), None)
-    if market is None:
-        return {}
-    balances = {balance.asset: balance.total for balance in await runner.exchange.balances()}
-    await runner.settled()
-    held = sum((bot.books.base for bot in bots if bot.market.base == market.base), ZERO)
-    found: Decimal = balances.get(market.base, ZERO)
-    # Less than one step cannot be sold anyway; more than the bots hold is the person's own.
-    if held - found < market.filters.quantity_step:
-        return {}
-    return {"asset": market.base, "expected": plain(held), "found": plain(found)}
+    """Return which asset the account is short of, against what the bots' books say they hold; empty when none.
+
+    Fills go on while balances are asked for, and may be told of later than balances show them. What looks short counts
+    only when no fill came to light from before the question until after it.
+    """
+    for _ in range(LOOKS):
+        bots = list(runner.engine.state.active_bots())
+        market = next((bot.market for bot in bots if bot.market.symbol == symbol), None)
+        if market is None:
+            return {}
+        holders = [bot for bot in bots if bot.market.base == market.base]
+        fills = sum(bot.books.fills for bot in holders)
+        balances = {balance.asset: balance.total for balance in await runner.exchange.balances()}
+        await runner.settled()
+        held = sum((bot.books.base for bot in holders), ZERO)
+        found = balances.get(market.base, ZERO)
+        # Less than one step cannot be sold anyway; more than the bots hold is the person's own.
+        if held - found < market.filters.quantity_step:
+            return {}
+        for each in sorted({bot.market.symbol for bot in holders}):
+            _recover_fills(runner, await runner.exchange.fills(each, _since(runner.engine.state, each)))
+        await runner.settled()
+        if fills == sum(bot.books.fills for bot in holders):
+            return {"asset": market.base, "expected": plain(held), "found": plain(found)}
+    return {}

@@ -30,14 +30,13 @@ def entry_of(outcome: Outcome, state: EngineState) -> Entry:
 
 
 def _seen(outcome: Outcome, state: EngineState) -> tuple[Ticker, ...]:
-    """Return the tickers the step read: its bot's market, or every traded one when it concerned all bots."""
+    """Return the tickers the step read: its bots' markets, and every traded one when risk weighed all bots together."""
     if not outcome.decisions:
         return ()
-    if outcome.bot == 0:
-        symbols = sorted({bot.market.symbol for bot in state.active_bots()})
-    else:
-        symbols = sorted({state.bots[decision.bot].market.symbol for decision in outcome.decisions if decision.bot})
-    return tuple(state.tickers[symbol] for symbol in symbols if symbol in state.tickers)
+    symbols = {state.bots[decision.bot].market.symbol for decision in outcome.decisions if decision.bot}
+    if outcome.bot == 0 or outcome.approved or outcome.refused:
+        symbols |= {bot.market.symbol for bot in state.active_bots()}
+    return tuple(state.tickers[symbol] for symbol in sorted(symbols) if symbol in state.tickers)
 
 
 def rebuild(engine: Engine, entries: Iterable[Entry]) -> int:

@@ -34,7 +34,7 @@ class ReplayRefused(Exception):
 
 
 class ReplayReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a replay came to. Money in quote; ``buy_and_hold`` and ``hold_initial_mix`` are changes like ``equity_change``."""
+    """What a replay came to. Money in quote; the two baselines are changes of worth, like ``equity_change``."""
 
     bars: int
     fills: int

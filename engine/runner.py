@@ -42,6 +42,9 @@ class Runner:
         self.execution = Execution(exchange, self.post, clock)
         self.observers: list[Observer] = []
         self.failure: Exception | None = None
+        self.connected = False
+        """Whether the last reconciling reached the exchange."""
+        self.reconciled_at: Millis | None = None
         self._inbox: deque[_Item] = deque()
         self._ticks: dict[str, TickerMoved] = {}
         self._wake = asyncio.Event()

@@ -23,7 +23,7 @@ CANCEL_SECONDS = 2.0
 """How long a cancelled job may take to end before it is left behind."""
 LATE_SECONDS = 3600
 """A daily job that could not run in time still does within this; later it waits for the next day."""
-SHORTEST_SECONDS = 0.01
+SHORTEST_SECONDS = 0.25
 DAY_SECONDS = 86_400.0
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,6 @@
 """One file or package per chat platform; none knows another.
 
-telegram  Telegram
+console   the terminal as a chat
+discord   slash commands, buttons, embeds, direct messages
+telegram  long polling, messages, buttons that carry command lines
 """

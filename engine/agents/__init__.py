@@ -1,6 +1,6 @@
 """One file, one agent; each only advises.
 
-base        what an agent is, and how agents are found
-grid        notices orders that should rest and do not
-risk        watches losses and the age of what is known
+base  what an agent is, and how agents are found
+grid  notices orders that should rest and do not
+risk  watches losses and the age of what is known
 """

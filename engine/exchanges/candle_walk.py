@@ -35,7 +35,8 @@ class CandleWalk:
         self._book: Book = matching.book(market.symbol)
         self._position = Decimal(0)
         self._at: Millis = 0
-        self._active: set[str] = set()
+        self._opened: Millis = 0
+        self._newest = 0
 
     def start(self, price: Decimal, at: Millis) -> None:
         """Put the market at ``price``."""
@@ -61,10 +62,7 @@ class CandleWalk:
         return any(low <= band_low or high >= band_high for band_low, band_high in self._bands())
 
     def _walk(self, candle: Candle, at: Millis) -> Iterator[None]:
-        self._at = at
-        book = self._book
-        orders = (resting.order for _, _, resting in (*book.buys, *book.sells))
-        self._active = {order.draft.client_id for order in orders if order.at <= candle.opened_at}
+        self._at, self._opened, self._newest = at, candle.opened_at, self._matching.newest
         up = candle.close >= candle.open
         extremes = (candle.low, candle.high) if up else (candle.high, candle.low)
         yield from self._gap(candle.open)
@@ -109,21 +107,21 @@ class CandleWalk:
     def _next_order(self, target: Decimal, *, falling: bool) -> Resting | None:
         """Return the next order on the way to ``target`` that rested before the bar began."""
         if falling:
-            for price, _, resting in reversed(self._book.buys):
+            for price, rank, resting in reversed(self._book.buys):
                 if price <= target:
                     return None
-                if resting.order.draft.client_id in self._active:
+                if -rank <= self._newest and resting.order.at <= self._opened:
                     return resting
             return None
-        for price, _, resting in self._book.sells:
+        for price, rank, resting in self._book.sells:
             if price >= target:
                 return None
-            if resting.order.draft.client_id in self._active:
+            if rank <= self._newest and resting.order.at <= self._opened:
                 return resting
         return None
 
     def _next_stop(self, target: Decimal, *, falling: bool) -> Decimal | None:
-        """Return the next price on the way to ``target`` at which a band may be left, not counting where the path is."""
+        """Return the next price on the way to ``target`` where a band may be left, beyond where the path is."""
         here, stops = self._position, self._stops(target, falling=falling)
         if falling:
             return max((stop for stop in stops if stop < here), default=None)
@@ -148,7 +146,6 @@ class CandleWalk:
         draft = resting.order.draft
         self._position = draft.price
         self._book.quote(draft.price)
-        self._active.discard(draft.client_id)
         self._matching.fill(draft.client_id, self._at)
         for event in self._matching.drain():
             self._deliver(event)

@@ -133,6 +133,11 @@ class Matching:
 
     # -- what is known
 
+    @property
+    def newest(self) -> int:
+        """Return the rank of the order that came to rest last; older orders have smaller ones."""
+        return self._sequence
+
     def book(self, symbol: str) -> Book:
         """Return our side of one market's book, for whoever walks it order by order."""
         return self._books[symbol]

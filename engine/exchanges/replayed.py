@@ -124,9 +124,7 @@ class ReplayedExchange(SimulatedAccount):
         length = timeframe_millis(timeframe)
         if length % self._length:
             minutes = f"{self._length / 60_000:g}"
-            raise ExchangeUnavailable(
-                f"{timeframe} is no multiple of {minutes} minutes, the bars of the recording"
-            )
+            raise ExchangeUnavailable(f"{timeframe} is no multiple of {minutes} minutes, the bars of the recording")
         self._refresh(symbol)
         bars: list[Candle] = []
         stop = self._walked

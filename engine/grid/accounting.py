@@ -4,9 +4,9 @@ Identity, asserted in tests and printed in every report (all in quote, ``m`` the
 
     equity(m) - invested = grid profit + unpaired(m) - fees
 
-``equity`` is cash + base·m, from the cash flows of the fills; ``grid profit`` and ``unpaired`` come from the lots in the
-slots. The two sides are computed from different records, so an error in either shows. A fee taken in base is booked at
-the price of its fill: the base leaves the lot, its worth goes to ``fees``.
+``equity`` is cash + base·m, from the cash flows of the fills; ``grid profit`` and ``unpaired`` come from the lots in
+the slots. The two sides are computed from different records, so an error in either shows. A fee taken in base is booked
+at the price of its fill: the base leaves the lot, its worth goes to ``fees``.
 """
 
 from __future__ import annotations
@@ -126,8 +126,8 @@ def share(arrived: Decimal, slots: Iterable[Slot], price: Decimal) -> None:
 
 
 def _keep_surplus(arrived: Decimal, slots: Iterable[Slot], price: Decimal) -> None:
-    # Rounding the initial buy up to the step can deliver a hair more than the slots asked for. The highest slot grows by
-    # it, so that the slots still account for every unit.
+    # Rounding the initial buy up to the step can deliver a hair more than the slots asked for. The highest slot grows
+    # by it, so that the slots still account for every unit.
     slot = list(slots)[-1]
     slot.capacity += arrived
     slot.add(arrived, price, initial=True)
@@ -137,6 +137,8 @@ def take_across(slots: Iterable[Slot], quantity: Decimal) -> list[Lot]:
     """Remove ``quantity`` of base from the slots, lowest line first, and return the lots it came from."""
     taken: list[Lot] = []
     for slot in slots:
+        if quantity <= ZERO:
+            break
         part = min(quantity, slot.held)
         if part > ZERO:
             taken += slot.take(part)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import ROUND_CEILING, Decimal
+from itertools import pairwise
 
 import msgspec
 
@@ -119,7 +120,7 @@ def _line_problems(spec: GridSpec, lines: Sequence[Decimal], market: Market) -> 
 def _profitable_levels(spec: GridSpec, market: Market) -> int:
     def fits(levels: int) -> bool:
         lines = lay_lines(_with_levels(spec, levels), market.filters.price_tick)
-        pairs = zip(lines, lines[1:], strict=False)
+        pairs = pairwise(lines)
         return len(set(lines)) == len(lines) and all(net_profit(a, b, market.fees) > ZERO for a, b in pairs)
 
     return _largest(spec.levels, fits)
@@ -240,7 +241,7 @@ def _full_plan(
 ) -> GridPlan:
     slots = tuple(
         _slot_plan(i, lower, upper, quantity, upper > ticker.ask, market.fees)
-        for i, (lower, upper) in enumerate(zip(lines, lines[1:], strict=False))
+        for i, (lower, upper) in enumerate(pairwise(lines))
     )
     held = sum((slot.quantity for slot in slots if slot.full), ZERO)
     buy, cost = initial_order(held, market, ticker.ask)

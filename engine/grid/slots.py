@@ -148,7 +148,7 @@ def violations(slots: Sequence[Slot]) -> list[str]:
             found.append(f"{name}: has an empty lot")
         if min(slot.buying, slot.selling, slot.awaiting, slot.held) < ZERO:
             found.append(f"{name}: a quantity is negative")
-        if slot.held + slot.awaiting + slot.buying > slot.capacity:
+        if slot.buying > ZERO and slot.held + slot.awaiting + slot.buying > slot.capacity:
             found.append(f"{name}: holds and bids for more than its capacity {slot.capacity}")
         if slot.selling > slot.held:
             found.append(f"{name}: offers {slot.selling}, more than it holds ({slot.held})")

@@ -123,7 +123,7 @@ def _runs(app: App) -> bool:
 
 
 class EngineProcess:
-    """A fresh process; ``seconds`` is the time from exec to the line that says it is ready."""
+    """A fresh process; ``seconds`` pass from exec to the line that says it is ready, ``busy_seconds`` of them computing."""
 
     def __init__(self, home: Path, token: str | None) -> None:
         """Start it and wait for it. Raises ``RuntimeError`` with what it wrote when it ends or never gets there."""
@@ -140,12 +140,14 @@ class EngineProcess:
         overdue.start()
         ready = any(self._says_ready(line) for line in self._lines())
         self.seconds = time.perf_counter() - begun
+        self.busy_seconds = self._busy() if ready else 0.0
         overdue.cancel()
-        if not ready:
-            self._process.wait()
-            raise RuntimeError(f"batuta run never got ready:\n{''.join(self._written)}")
         # A pipe nobody reads fills up, and then the engine would wait for us.
-        threading.Thread(target=self._drain, daemon=True).start()
+        self._reader = threading.Thread(target=self._drain, daemon=True)
+        self._reader.start()
+        if not ready:
+            self._end()
+            raise RuntimeError(f"batuta run never got ready:\n{''.join(self._written)}")
 
     def _lines(self) -> Iterator[str]:
         assert self._process.stderr is not None
@@ -161,6 +163,18 @@ class EngineProcess:
         for _ in self._lines():
             pass
 
+    def _end(self) -> int:
+        code = self._process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        if self._process.stderr is not None:
+            self._process.stderr.close()
+        return code
+
+    def _busy(self) -> float:
+        # The second field is the command in parentheses; user and system time are the 14th and 15th.
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def memory(self) -> dict[str, int]:
         """Return resident and proportional memory in KiB, and the number of threads."""
         place = Path(f"/proc/{self._process.pid}")
@@ -171,7 +185,7 @@ class EngineProcess:
     def stop(self) -> None:
         """End it as an operator would. Raises ``RuntimeError`` when it does not end well."""
         self._process.send_signal(signal.SIGTERM)
-        if self._process.wait(PATIENCE) != 0:
+        if self._end() != 0:
             raise RuntimeError(f"batuta run ended badly:\n{''.join(self._written)}")
 
 

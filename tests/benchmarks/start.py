@@ -22,13 +22,9 @@ def measure(size: Size) -> Iterator[Figure]:
         if size is Size.FULL:
             with servers() as found:
                 prepare(folder / "paper", "binance", found)
-                times = [_start(folder / "paper", found.token) for _ in range(runs)]
-            name = "start to ready: Telegram, paper exchange, one bot"
-            yield Figure(name=name, unit="s", values=tuple(times), target=TARGET)
+                yield from _starts("Telegram, paper exchange", folder / "paper", found.token, runs)
         prepare(folder / "simulated", "simulated", None)
-        times = [_start(folder / "simulated", None) for _ in range(runs)]
-        name = "start to ready: no chat, simulated exchange, one bot"
-        yield Figure(name=name, unit="s", values=tuple(times), target=TARGET)
+        yield from _starts("no chat, simulated exchange", folder / "simulated", None, runs)
     for module in ("chatbot.app", "chatbot.cli"):
         yield Figure(
             name=f"python -c 'import {module}'", unit="s", values=tuple(_import_of(module) for _ in range(runs))
@@ -36,10 +32,16 @@ def measure(size: Size) -> Iterator[Figure]:
     yield Figure(name="python -c 'pass'", unit="s", values=tuple(_import_of("sys") for _ in range(runs)))
 
 
-def _start(home: Path, token: str | None) -> float:
-    engine = EngineProcess(home, token)
-    engine.stop()
-    return engine.seconds
+def _starts(what: str, home: Path, token: str | None, runs: int) -> Iterator[Figure]:
+    seconds, busy = [], []
+    for _ in range(runs):
+        engine = EngineProcess(home, token)
+        engine.stop()
+        seconds.append(engine.seconds)
+        busy.append(engine.busy_seconds)
+    yield Figure(name=f"start to ready, {what}, one bot", unit="s", values=tuple(seconds), target=TARGET)
+    # What other work on the machine does not change much.
+    yield Figure(name="the same, processor time", unit="s", values=tuple(busy))
 
 
 def _import_of(module: str) -> float:

@@ -81,14 +81,18 @@ def said(reply: Reply) -> list[str]:
         case Card(title=title, fields=fields, note=note):
             return [title, *(text for each in fields for text in (each.label, each.value)), note]
         case Table(title=title, rows=rows, note=note, empty=empty):
-            # What is the same in every row may be said once, after them.
-            same = {at for at in range(len(reply.columns)) if len({row[at] for row in rows}) == 1 < len(rows)}
-            cells = [cell for row in rows for at, cell in enumerate(row) if at not in same]
-            return [title, *(cells if rows else [empty]), *(rows[0][at] for at in sorted(same)), note]
+            cells = [cell for row in rows for at, cell in enumerate(row) if at not in same_everywhere(reply)]
+            return [title, *(cells if rows else [empty]), note]
         case Chart(caption=card) | Proposal(card=card):
             return said(card)
         case Failure(problem=problem, value=value, accepted=accepted):
             return [problem, value, accepted]
+
+
+def same_everywhere(table: Table) -> set[int]:
+    """Return the columns that may be said once for all rows."""
+    rows = table.rows
+    return {at for at in range(len(table.columns)) if len({row[at] for row in rows}) == 1 < len(rows)}
 
 
 def letters(text: str) -> str:
@@ -111,8 +115,8 @@ def test_every_reply_fits_and_loses_nothing(limits: Limits, reply: Reply) -> Non
     shown = letters("".join(plain(each.blocks) for each in found))
     _found_in_order(letters("".join(said(reply))), shown)
     if isinstance(reply, Table) and reply.rows:
-        for column in reply.columns:
-            _found_in_order(letters(column), shown)
+        for text in (*reply.columns, *(reply.rows[0][at] for at in same_everywhere(reply))):
+            _found_in_order(letters(text), shown)
     wanted = [button.line for button in _buttons(reply)]
     assert [button.line for each in found for row in each.rows for button in row] == wanted
 

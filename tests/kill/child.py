@@ -85,7 +85,7 @@ class RemoteExchange:
 
     async def open(self, emit: Emit) -> None:
         """Connect."""
-        reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 24)
+        reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 26)
         self._task = asyncio.get_running_loop().create_task(self._read(reader, emit))
 
     async def close(self) -> None:

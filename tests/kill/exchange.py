@@ -53,7 +53,7 @@ class RecordingExchange:
 
     async def start(self) -> int:
         """Listen, let the price move, and return the port."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 26)
         self._clockwork = asyncio.get_running_loop().create_task(self._live())
         return int(self._server.sockets[0].getsockname()[1])
 
@@ -69,9 +69,15 @@ class RecordingExchange:
             await self._server.wait_closed()
 
     def move(self, steps: int) -> None:
-        """Let ``steps`` seconds pass, each with a new price."""
+        """Let ``steps`` seconds pass, each with a new price from the first fill on.
+
+        A price that runs away while the initial inventory is bought would leave the lowest bids without money: right,
+        and no matter of kills.
+        """
         for _ in range(steps):
             self.now += 1000
+            if not self.fills:
+                continue
             pull = (MIDDLE - self._price) // 40
             self._price += self._random.randint(-60, 60) + pull
             self.matching.move(self.ticker())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from tests.scenarios.on_discord import on_discord
 from tests.scenarios.on_telegram import telegram
 from tests.scenarios.world import World
 
-PLATFORMS = {"console": console, "telegram": telegram, "discord": on_discord}
+PLATFORMS: dict[str, Callable[[World], AbstractAsyncContextManager[Conversation]]] = {
+    "console": console, "telegram": telegram, "discord": on_discord,
+}
 
 
 @pytest.fixture

@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import tzinfo
 from pathlib import Path
 
+import msgspec
+
 from chatbot.platforms.console.platform import IDENTITY, ConsolePlatform
-from chatbot.platforms.console.screen import PROMPT, Screen
-from commands.reply import Reply
+from chatbot.platforms.console.screen import Screen
+from commands.reply import Button, Reply
 from tests.scenarios.conversation import Inbox, Seen, until
 from tests.scenarios.world import World
 
-_NUMBERED = re.compile(r"\[\d+\] (.+?)(?=   \[|$)")
+
+class RecordedScreen(Screen):
+    """A screen that remembers what was printed, reply by reply."""
+
+    def __init__(self) -> None:
+        """Print into memory."""
+        self.output = io.StringIO()
+        super().__init__(self.output, colour=False)
+        self.replies: list[Seen] = []
+
+    def show(self, reply: Reply, zone: tzinfo, *, first_number: int | None) -> tuple[Button, ...]:
+        """Print a reply and remember it."""
+        before = len(self.output.getvalue())
+        buttons = super().show(reply, zone, first_number=first_number)
+        self.replies.append(Seen(self.output.getvalue()[before:], tuple(each.label for each in buttons)))
+        return buttons
+
+    def say(self, text: str, style: str = "") -> None:
+        """Print a line; the path of a picture belongs to the reply above it."""
+        super().say(text, style)
+        if text.endswith(".png"):
+            self.replies[-1] = msgspec.structs.replace(self.replies[-1], picture=Path(text).read_bytes())
 
 
 class ConsoleConversation:
@@ -25,12 +48,11 @@ class ConsoleConversation:
     def __init__(self, world: World) -> None:
         """Sit down at a console of ``world``."""
         self._world = world
-        self._output = io.StringIO()
+        self._screen = RecordedScreen()
         self.platform = ConsolePlatform(
             audience=world.app.audience, pictures=world.pictures, clock=world.clock, charts=world.folders.charts,
-            screen=Screen(self._output, colour=False),
+            screen=self._screen,
         )  # fmt: skip
-        self._read = 0
         self._inbox = Inbox()
         self._tapped = ""
 
@@ -54,7 +76,7 @@ class ConsoleConversation:
             self._look()
             return self._inbox.take(text)
 
-        return await until(look, lambda: f"no {text!r}; the screen shows {self._output.getvalue()}")
+        return await until(look, lambda: f"no {text!r}; the screen shows {self._screen.output.getvalue()}")
 
     async def expect_all(self, last: str) -> str:
         """Read the screen until ``last`` is there."""
@@ -79,15 +101,8 @@ class ConsoleConversation:
         self._world.clock.advance(seconds * 1000)
 
     def _look(self) -> None:
-        new = self._output.getvalue()[self._read :]
-        self._read += len(new)
-        own = [line for line in new.splitlines() if not line.startswith(PROMPT)]
-        if not own:
-            return
-        files = [Path(line) for line in own if line.endswith(".png")]
-        labels = tuple(label for line in own for label in _NUMBERED.findall(line))
-        picture = files[-1].read_bytes() if files else None
-        self._inbox.messages.append(Seen("\n".join(own), labels, picture))
+        self._inbox.messages += self._screen.replies
+        self._screen.replies = []
 
 
 @asynccontextmanager

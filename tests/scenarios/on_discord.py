@@ -38,7 +38,7 @@ class DiscordConversation:
         self.identity = f"discord:{self.user.id}"
         self._shown: dict[int, Seen] = {}
         self._inbox = Inbox()
-        self._tapped: tuple[Any, str] = (None, "")
+        self._tapped: tuple[Any, str | None] = (None, None)
 
     async def say(self, line: str) -> None:
         """Fill in a slash command; what is none is sent as a message."""
@@ -55,9 +55,8 @@ class DiscordConversation:
     async def tap(self, label: str) -> None:
         """Click a button."""
         message, custom_id = next(
-            (message, child.custom_id)
-            for message in reversed(self._history()) for row in message.components
-            for child in row.children if label in (child.label or "")
+            (message, each.custom_id)
+            for message in reversed(self._history()) for each in _buttons(message) if label in (each.label or "")
         )  # fmt: skip
         self._tapped = (message, custom_id)
         await self.user.click(message, custom_id=custom_id)
@@ -118,19 +117,25 @@ def _typed(kind: ParameterKind, text: str) -> str | int | bool:
     return text == "yes" if kind is ParameterKind.FLAG else text
 
 
+def _buttons(message: discord.Message) -> list[discord.Button]:
+    return [
+        each for row in message.components if isinstance(row, discord.ActionRow)
+        for each in row.children if isinstance(each, discord.Button)
+    ]  # fmt: skip
+
+
 def _seen(message: discord.Message, env: Any) -> Seen:
     lines = [message.content]
     for each in message.embeds:
         fields = [f"{field.name}: {field.value}" for field in each.fields]
         lines += [each.title or "", each.description or "", *fields, each.footer.text or ""]
-    rows = [child for row in message.components for child in getattr(row, "children", [])]
-    labels = tuple(str(child.label) for child in rows)
-    files = [env.backend.get_attachment(each.id) for each in message.attachments]
+    labels = tuple(str(each.label) for each in _buttons(message))
+    files = [env.backend.cdn.get(each.url) for each in message.attachments]
     return Seen(_MARKUP.sub("", "\n".join(line for line in lines if line)), labels, files[0] if files else None)
 
 
 class Relay(Dispatcher):
-    """A dispatcher beside the simulation, which would wait for all that the engine begins, and some of it never ends."""
+    """A dispatcher beside the simulation, which would wait for what the engine begins, and some never ends."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         """Hand every request to ``dispatcher``, one after the other."""
@@ -204,8 +209,12 @@ async def on_discord(world: World) -> AsyncIterator[DiscordConversation]:
     await app.start([RelayedPlatform(platform)])
     await app.ready.wait()
     assert platform.client is not None
+    # Not ``simcord.run``: set-up and tear-down of a fixture are tasks of their own, and it wants to be one.
+    env = simcord.Env(platform.client, settle_timeout=SETTLE_SECONDS)
+    await env.start()
     try:
-        async with simcord.run(platform.client, settle_timeout=SETTLE_SECONDS) as env:
-            yield DiscordConversation(world, env, platform)
+        yield DiscordConversation(world, env, platform)
+        env.raise_errors()
     finally:
+        await env.shutdown()
         await app.stop()

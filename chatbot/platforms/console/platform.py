@@ -123,8 +123,12 @@ class ConsolePlatform:
             return ()
         async with self._answering:
             line = self._line(typed.strip())
-            replies: tuple[Reply, ...] = (line,) if isinstance(line, Failure) else await self._ask(line)
-            self.buttons = await self._show(replies, numbered=True) if replies else ()
+            if isinstance(line, Failure):
+                # A slip of the finger takes no buttons away.
+                await self._show((line,), numbered=False)
+                return (line,)
+            replies = await self._ask(line)
+            self.buttons = await self._show(replies, numbered=True)
             return replies
 
     async def _ask(self, line: str) -> tuple[Reply, ...]:

@@ -137,6 +137,7 @@ class Client(discord.Client):
         rest = [each for reply in others for each in self._messages(reply, user)]
         if isinstance(first, Failure):
             await self._follow(interaction, [*self._messages(first, user), *rest])
+            await _close(interaction)
             return
         shown, *more = self._messages(first, user)
         contents = _edited(await self._contents(shown))
@@ -214,6 +215,18 @@ async def _deferred(interaction: discord.Interaction, *, ephemeral: bool, thinki
         _log.warning("too late or out of reach to answer; nothing was done: %s", type(error).__name__)
         return False
     return True
+
+
+async def _close(interaction: discord.Interaction) -> None:
+    # Only the person of a plan sees its message here, so a plan that failed them is of no use to anybody.
+    message = await interaction.original_response()
+    lines = {str(getattr(child, "custom_id", "")) for row in message.components for child in _children(row)}
+    if any(line.startswith(_ABOUT_A_PLAN) for line in lines):
+        await interaction.edit_original_response(view=None)
+
+
+def _children(row: object) -> Sequence[object]:
+    return tuple(getattr(row, "children", ()))
 
 
 def _edited(contents: dict[str, Any]) -> dict[str, Any]:
