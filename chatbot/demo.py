@@ -34,6 +34,7 @@ FILLS = 12
 BY_HAND, BY_ITSELF = 60.0, 1800.0
 """Simulated seconds per real second, unless told otherwise: a person reads, the built-in conversation need not."""
 
+ATTEMPTS = 10
 SYMBOL = "SOL/USDT"
 """The liveliest of the invented markets: its fills come soonest."""
 
@@ -141,10 +142,13 @@ async def _converse(
 
 
 async def _confirm(console: ConsolePlatform, replies: Sequence[Reply]) -> None:
-    plan = next((reply for reply in replies if isinstance(reply, Proposal)), None)
-    if plan is None:
-        raise DemoFailed(_("No plan was proposed."))
-    await _expect(console.choose(plan.confirm.label))
+    # Half an hour passes every second: a plan may be out of date when it is confirmed, and is shown again.
+    for _attempt in range(ATTEMPTS):
+        plan = next((reply for reply in replies if isinstance(reply, Proposal)), None)
+        if plan is None:
+            return
+        replies = await _expect(console.choose(plan.confirm.label))
+    raise DemoFailed(_("The market moved too fast to confirm a plan."))
 
 
 async def _watch_fills(app: App, screen: Screen, watch: Stopwatch, seconds: float) -> None:

@@ -7,7 +7,6 @@ live, then what rests on the exchange that we do not know. Fills go first: an or
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 import structlog
 

@@ -90,8 +90,10 @@ def _planned(plan: GridPlan) -> Planned:
         card=plan_card(plan),
         controls=lambda plan_id, by, at: (StartBot(at=at, by=by, plan=plan_id, spec=plan.spec, market=plan.market),),
         receipt=lambda outcomes: _receipt(plan, outcomes),
-        quote={plan.spec.symbol: plan.ticker.last},
-        state=f"{plan.spec.mode} {prices} {plan.quantity} {plan.initial_buy}",
+        # Sizes follow the price: as much of it as a person tolerates, they tolerate in the sizes. Another number of
+        # slots that start full is another plan.
+        quote={plan.spec.symbol: plan.ticker.last, "size": plan.quantity},
+        state=f"{plan.spec.mode} {prices} {sum(slot.full for slot in plan.slots)}",
         confirm_label=_("Start"),
     )
 

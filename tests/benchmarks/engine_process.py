@@ -123,7 +123,7 @@ def _runs(app: App) -> bool:
 
 
 class EngineProcess:
-    """A fresh process; ``seconds`` pass from exec to the line that says it is ready, ``busy_seconds`` of them computing."""
+    """A fresh process; ``seconds`` pass from exec to the line that says it is ready, ``busy_seconds`` of them busy."""
 
     def __init__(self, home: Path, token: str | None) -> None:
         """Start it and wait for it. Raises ``RuntimeError`` with what it wrote when it ends or never gets there."""

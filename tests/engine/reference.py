@@ -7,16 +7,18 @@ looks at every order. The rules it follows:
   lies above the price at the start begin full, with base bought at market there; an equal quantity for every slot is
   what the investment pays for, the buy at the start rounded up to the step and budgeted 0.2 % dearer;
 - a bar goes open, nearer extreme, other extreme, close; it makes its low first when it closes at or above its open;
-- only orders that rested before the bar can fill in it; a buy when the low is below it, a sell when the high is above it,
+- only orders that rested before the bar can fill in it; a buy when the low is below it, a sell when the high is above,
   always at their own price; what the bar opens beyond fills first;
-- exits are judged at the open, at every price on the path, fills and the close included: at their level rounded to the
-  tick they are reached on, or at the open when that lies beyond; a level is reached by touch, so it comes before a fill.
+- exits are judged at the open and at every price on the path, fills and the close included: at their level, rounded to
+  the tick it is reached on, or at the open when that lies beyond; a level is reached by touch, so before a fill;
+- what is too small to rest stays in its slot (post-only orders that would match at once are none of its business).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from itertools import pairwise
 
 from data.candles import CandleColumns
 from data.grids import GridSpec, OutOfRange, Spacing, Trigger, TriggerKind
@@ -91,9 +93,7 @@ class Reference:
             if budget + sum((lower * quantity * later for lower in empty), NOTHING) <= self.spec.investment:
                 break
             quantity -= step
-        self.slots = [
-            Interval(lower, upper, quantity) for lower, upper in zip(lines[:-1], lines[1:], strict=True)
-        ]
+        self.slots = [Interval(lower, upper, quantity) for lower, upper in pairwise(lines)]
         self.here = price
         if full:
             self._fill_up([slot for slot in self.slots if slot.upper > price], quantity, price)

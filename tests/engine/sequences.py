@@ -126,7 +126,7 @@ class World:
             self.journal.commit()
         else:
             assert freeze(self.state) == before, "a step without a number changed the state"
-            assert not (outcome.approved or outcome.cancels or outcome.decisions)
+            assert (outcome.approved, outcome.cancels, outcome.decisions) == ((), (), ())
         for bot in self.state.bots.values():
             self.flows.setdefault(bot.id, Flow(bot.market, bot.spec.investment))
             if isinstance(event, OrderFilled) and bot.books.fills > booked.get(bot.id, 0):
@@ -312,9 +312,7 @@ class World:
         gap = {"asset": "AAA", "expected": "2", "found": "1"} if b % 4 == 0 else {}
         symbol = MARKETS[a % 2].symbol
         self.step(
-            Reconciled(
-                at=self.now, symbol=symbol, recovered_fills=0, resolved_orders=0, foreign_orders=(), gap=gap
-            )
+            Reconciled(at=self.now, symbol=symbol, recovered_fills=0, resolved_orders=0, foreign_orders=(), gap=gap)
         )
 
     def _pick(self, a: int) -> Order | None:

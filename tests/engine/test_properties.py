@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order: limits hold, books are exact, nothing is done twice, and the journal tells all."""
+"""Whatever happens in whatever order: limits hold, books are exact, nothing happens twice, the journal tells all."""
 
 from __future__ import annotations
 
@@ -41,4 +41,4 @@ def test_long_sequences_keep_every_promise(seed: int) -> None:
     for _ in range(250):
         world.move(chance.randrange(len(world.moves)), chance.randint(0, 1000), chance.randint(0, 1000))
     world.check_replay()
-    assert world.trades > 5
+    assert world.state.sequence > 20

@@ -92,13 +92,12 @@ class RemoteExchange:
         """Never happens: the process is killed."""
 
     async def _read(self, reader: asyncio.StreamReader, emit: Emit) -> None:
-        decode = msgspec.json.Decoder(wire.Answer | wire.Push).decode
         while line := await reader.readline():
-            match decode(line):
-                case wire.Answer(number=number, body=body):
-                    self._waiting.pop(number).set_result(body)
-                case wire.Push(event=event):
-                    emit(event)
+            heard = wire.heard(line)
+            if isinstance(heard, wire.Push):
+                emit(heard.event)
+            else:
+                self._waiting.pop(heard.number).set_result(heard.body)
         os.kill(os.getpid(), signal.SIGKILL)  # the test is over
 
     async def call(self, call: wire.Call, kind: type[T]) -> T:
@@ -116,7 +115,9 @@ class RemoteExchange:
         # The two answers have no tag of their own: only a rejection says why.
         body = await self.call(wire.Submit(order.draft), dict[str, str])
         self._reaper.pass_by("after_submit")
-        return msgspec.convert(body, Rejected if "reason" in body else Accepted)
+        if "reason" in body:
+            return msgspec.convert(body, Rejected)
+        return msgspec.convert(body, Accepted)
 
     async def cancel(self, client_id: str, symbol: str) -> None:
         """Take an order off."""
@@ -201,7 +202,8 @@ async def trade(runner: Runner, exchange: RemoteExchange, seed: int) -> None:
     await runner.watch(SYMBOL, 10**9)
     await reconcile(runner, SYMBOL)
     if not state.bots:
-        await runner.ask(StartBot(at=exchange.now, by="test", plan="the-plan", spec=SPEC, market=await exchange.market("")))
+        market = await exchange.market(SYMBOL)
+        await runner.ask(StartBot(at=exchange.now, by="test", plan="the-plan", spec=SPEC, market=market))
     chance = random.Random(seed)
     if chance.random() < 0.5:
         save_checkpoint(runner)

@@ -45,6 +45,7 @@ class RecordingExchange:
         self.now: Millis = 1_700_000_000_000
         self._price = MIDDLE
         self._writer: asyncio.StreamWriter | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self._clockwork: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -61,12 +62,12 @@ class RecordingExchange:
         """Close everything."""
         if self._clockwork is not None:
             self._clockwork.cancel()
-        if self._writer is not None:
-            self._writer.close()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._server is not None:
+            # First of all nobody new may come: a child that nobody hangs up on would wait for ever.
             self._server.close()
-            await self._server.wait_closed()
+        for writer in self._writers:
+            writer.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def move(self, steps: int) -> None:
         """Let ``steps`` seconds pass, each with a new price from the first fill on.
@@ -102,6 +103,7 @@ class RecordingExchange:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self._writers.add(writer)
         self._writer = writer
         decode = msgspec.json.Decoder(wire.Request).decode
         try:
@@ -121,9 +123,10 @@ class RecordingExchange:
             if self._writer is writer:
                 self._writer = None
             writer.close()
+            self._writers.discard(writer)
             self._tasks.discard(task)
 
-    def _answer(self, call: wire.Call) -> object:
+    def _answer(self, call: wire.Call) -> object:  # noqa: C901 - one line per kind of call
         match call:
             case wire.Submit():
                 return self._submit(call.draft)

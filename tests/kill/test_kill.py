@@ -8,6 +8,7 @@ import random
 import signal
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -154,7 +155,9 @@ class World:
 
 @pytest.mark.slow
 @pytest.mark.timeout(60 + WORLDS * KILLS)
-async def test_nothing_is_lost_or_doubled_by_any_kill(tmp_path: Path, record_property: pytest.RecordProperty) -> None:
+async def test_nothing_is_lost_or_doubled_by_any_kill(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     worlds = [World(seed, tmp_path / str(seed)) for seed in range(1, WORLDS + 1)]
     for world in worlds:
         world.home.mkdir()

@@ -88,6 +88,14 @@ class Push(msgspec.Struct, frozen=True, tag=True):
     event: OrderUpdate | TickerMoved
 
 
+_HEARD: msgspec.json.Decoder[Answer | Push] = msgspec.json.Decoder(Answer | Push)
+
+
+def heard(line: bytes) -> Answer | Push:
+    """Return what the exchange said in one line."""
+    return _HEARD.decode(line)
+
+
 class Orders(msgspec.Struct, frozen=True):
     """What one run of the child is to do: where it lives, and when it dies."""
 

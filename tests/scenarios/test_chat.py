@@ -12,7 +12,7 @@ from tests.scenarios.conversation import Conversation
 from tests.scenarios.world import World
 
 PNG = b"\x89PNG\r\n\x1a\n"
-GRID = "/grid BTC/USDT {lower} {upper} 11 1000"
+GRID = "/grid {symbol} {lower} {upper} 12 1000"
 
 
 @pytest.fixture
@@ -22,10 +22,10 @@ async def owner(chat: Conversation, world: World) -> Conversation:
     return chat
 
 
-async def grid_line(world: World) -> str:
+async def grid_line(world: World, symbol: str = "BTC/USDT") -> str:
     """Return the command that starts a grid of 10 % around the price."""
-    price = (await world.app.desk.ticker("BTC/USDT")).last
-    return GRID.format(lower=int(price * 95 / 100), upper=int(price * 105 / 100))
+    price = (await world.app.desk.ticker(symbol)).last
+    return GRID.format(symbol=symbol, lower=int(price * 95 / 100), upper=int(price * 105 / 100))
 
 
 async def start_grid(chat: Conversation, world: World) -> None:
@@ -125,12 +125,15 @@ async def test_a_plan_of_yesterday_changes_nothing(owner: Conversation, world: W
     assert world.active_bots() == []
 
 
+@pytest.mark.xfail(strict=True, reason="in commands/library/grid.py the state holds amounts that follow the price")
 async def test_a_price_that_trembles_is_no_obstacle(owner: Conversation, world: World) -> None:
-    await owner.say(await grid_line(world))
-    await owner.expect("Can be confirmed until")
-    before = (await world.app.desk.ticker("BTC/USDT")).last
+    # Here a cent of price changes the number of coins per order, which must not count as another plan.
+    await owner.say(await grid_line(world, "SOL/USDT"))
+    plan = (await owner.expect("Can be confirmed until")).text
     await owner.pass_time(30)
-    assert (await world.app.desk.ticker("BTC/USDT")).last != before
+    await owner.say(await grid_line(world, "SOL/USDT"))
+    assert _field("Each order", (await owner.expect("Can be confirmed until")).text) != _field("Each order", plan)
+    await owner.pass_time(30)
     await owner.tap("Start")
     await owner.expect("started with 1000.00 USDT")
 
@@ -180,3 +183,7 @@ async def test_a_button_is_a_command(owner: Conversation, world: World) -> None:
     await owner.expect("Books checked")
     await owner.tap("Bots")
     await owner.expect("There is no bot yet")
+
+
+def _field(label: str, text: str) -> str:
+    return next(line for line in text.splitlines() if line.startswith(label))
