@@ -18,7 +18,7 @@ from chatbot.push import Pusher
 from commands.digest import digest
 from commands.dispatch import Dispatcher, Services
 from commands.notice import Notice, error_notice, notices, restart_report
-from commands.pairing import Pairing
+from commands.pairing import LIFETIME, Pairing
 from commands.people import StoredPeople
 from commands.registry import Registry, Role, discover
 from config.schema import Settings
@@ -93,7 +93,8 @@ class App:
             max_bots=settings.risk_management.max_bots,
         )
         self.people = StoredPeople(PeopleStore(self.database), clock)
-        self.pairing = Pairing(clock, self.people)
+        # A person types in real time, whatever the clock does.
+        self.pairing = Pairing(clock, self.people, lifetime=int(LIFETIME * speed))
         self.audience = Audience(self.people, settings.chat)
         self.renderer = Renderer()
         self.outbox = Outbox(self.database)

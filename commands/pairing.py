@@ -57,9 +57,11 @@ def new_digits() -> str:
 class Pairing:
     """All codes that work now. Kept in memory: after a restart a code is asked for again."""
 
-    def __init__(self, clock: Clock, people: People, digits: Callable[[], str] = new_digits) -> None:
-        """Let people into ``people`` by codes made with ``digits``."""
-        self._clock, self._people, self._digits = clock, people, digits
+    def __init__(
+        self, clock: Clock, people: People, digits: Callable[[], str] = new_digits, lifetime: Millis = LIFETIME
+    ) -> None:
+        """Let people into ``people`` by codes made with ``digits`` that work for ``lifetime``."""
+        self._clock, self._people, self._digits, self._lifetime = clock, people, digits, lifetime
         self._codes: list[_Code] = []
         self._tries: OrderedDict[str, _Tries] = OrderedDict()
         self._wrong_together = 0
@@ -81,7 +83,7 @@ class Pairing:
         self._codes = self._live(now)
         if not self._codes:
             self._wrong_together = 0
-        code = _Code(self._digits(), role, by, now + LIFETIME)
+        code = _Code(self._digits(), role, by, now + self._lifetime)
         self._codes.append(code)
         return code.digits
 

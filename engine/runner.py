@@ -46,6 +46,7 @@ class Runner:
         """Whether the last reconciling reached the exchange."""
         self.reconciled_at: Millis | None = None
         self._inbox: deque[_Item] = deque()
+        self._batch: list[_Item] = []
         self._ticks: dict[str, TickerMoved] = {}
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -184,7 +185,7 @@ class Runner:
             self._idle.set()
 
     def _round(self) -> None:
-        batch = [self._inbox.popleft() for _ in range(min(BATCH, len(self._inbox)))]
+        self._batch = batch = [self._inbox.popleft() for _ in range(min(BATCH, len(self._inbox)))]
         if not batch and self._ticks:
             ticks, self._ticks = self._ticks, {}
             batch = [(tick, None) for tick in ticks.values()]
@@ -217,7 +218,7 @@ class Runner:
         return ticker.last if ticker else None
 
     def _fail_waiting(self, error: Exception) -> None:
-        for _, future in self._inbox:
+        for _, future in (*self._batch, *self._inbox):
             if future is not None and not future.done():
                 future.set_exception(error)
 

@@ -15,7 +15,9 @@ from tests.scenarios.on_telegram import telegram
 from tests.scenarios.world import World
 
 PLATFORMS: dict[str, Callable[[World], AbstractAsyncContextManager[Conversation]]] = {
-    "console": console, "telegram": telegram, "discord": on_discord,
+    "console": console,
+    "telegram": telegram,
+    "discord": on_discord,
 }
 
 

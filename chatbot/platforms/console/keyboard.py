@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import sys
 import threading
 from contextlib import suppress
@@ -21,11 +22,14 @@ class Keyboard:
         self._lines: asyncio.Queue[str | None] = asyncio.Queue()
         self._thread: threading.Thread | None = None
         self._terminal: list[Any] | None = None
+        self._closed = False
 
     async def line(self) -> str | None:
         """Return the next line, or None when there will be no more."""
         if self._thread is None:
             self._terminal = _terminal_settings()
+            # Once more at the very end: the thread may have begun to edit another line after everything else stopped.
+            atexit.register(self.close)
             loop = asyncio.get_running_loop()
             # A daemon: a read of a terminal cannot be called off, and must not keep the program from ending.
             self._thread = threading.Thread(target=self._read, args=(loop,), name="keyboard", daemon=True)
@@ -38,7 +42,8 @@ class Keyboard:
             self._screen.typing = False
 
     def close(self) -> None:
-        """Leave the terminal as it was found."""
+        """Ask for no more lines and leave the terminal as it was found."""
+        self._closed = True
         if self._terminal is not None:
             import termios
 
@@ -51,6 +56,8 @@ class Keyboard:
         while True:
             self._asked.wait()
             self._asked.clear()
+            if self._closed:
+                return
             try:
                 line: str | None = input(PROMPT)
             except (EOFError, OSError, ValueError):

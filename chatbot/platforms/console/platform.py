@@ -147,9 +147,7 @@ class ConsolePlatform:
         if 1 <= int(typed) <= len(self.buttons):
             return self.buttons[int(typed) - 1].line
         with use(self._locale()):
-            accepted = (
-                _("a number from 1 to {last}").format(last=len(self.buttons)) if self.buttons else _("a command")
-            )
+            accepted = _("a number from 1 to {last}").format(last=len(self.buttons)) if self.buttons else _("a command")
             return Failure(problem=_("There is no button with this number."), value=typed, accepted=accepted)
 
     async def _show(self, replies: Sequence[Reply], *, numbered: bool) -> tuple[Button, ...]:

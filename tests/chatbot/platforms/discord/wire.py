@@ -101,6 +101,4 @@ class DiscordServer(Loopback):
 
 def _json(data: Any, status: int = 200) -> web.Response:
     # discord.py reads bodies as JSON only when the type is exactly this, without a character set.
-    return web.Response(
-        body=json.dumps(data).encode(), status=status, headers={"Content-Type": "application/json"}
-    )
+    return web.Response(body=json.dumps(data).encode(), status=status, headers={"Content-Type": "application/json"})

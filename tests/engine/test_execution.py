@@ -1,0 +1,114 @@
+"""Orders on their way out: answers that never come, cancels that overtake, and nothing sent twice."""
+
+from __future__ import annotations
+
+from data.events import OrderAbsent, OrderUnknown, PauseBot, ResumeBot
+from data.orders import OrderStatus
+from data.values import Side
+from engine.execution import DENIALS
+from engine.views import BotStatus
+from tests.engine.fake_exchange import NOW, SYMBOL
+from tests.engine.live import living
+
+
+async def test_all_approved_orders_reach_the_exchange() -> None:
+    async with living() as live:
+        await live.start_bot()
+        await live.settle()
+        assert live.bot.status is BotStatus.RUNNING
+        assert {report.client_id for report in live.exchange.matching.orders()} == set(live.bot.live)
+        assert len(live.bot.live) == 10
+        assert len(set(live.exchange.submits)) == len(live.exchange.submits) == 11
+
+
+async def test_an_order_whose_answer_was_lost_is_found_by_its_id() -> None:
+    async with living() as live:
+        live.exchange.faults = ["mute"]
+        await live.start_bot()
+        (initial, *_) = live.exchange.submits or ["bt-1-1-ib1"]
+        await live.until(lambda: bool(live.exchange.submits))
+        await live.pass_time(3)
+        await live.settle()
+        assert live.exchange.submits.count(initial) == 1
+        assert live.bot.status is BotStatus.RUNNING
+        assert len(live.bot.live) == 10
+
+
+async def test_an_order_that_never_arrived_is_sent_again_under_the_same_id() -> None:
+    async with living() as live:
+        live.exchange.faults = ["lost"]
+        await live.start_bot()
+        await live.until(lambda: any(isinstance(each.event, OrderUnknown) for each in live.outcomes))
+        lost = live.exchange.submits[0]
+        assert live.exchange.matching.order(lost) is None
+        await live.pass_time(1)
+        assert live.exchange.submits.count(lost) == 1, f"denied once, and {DENIALS} denials are wanted"
+        await live.pass_time(3)
+        await live.settle()
+        assert live.exchange.submits.count(lost) == 2
+        assert any(isinstance(each.event, OrderAbsent) for each in live.outcomes)
+        assert lost in {fill.client_id for fill in live.exchange.history} or lost in live.bot.live
+
+
+async def test_an_exchange_that_is_down_is_asked_until_it_answers() -> None:
+    async with living() as live:
+        live.exchange.faults = ["lost"]
+        await live.start_bot()
+        await live.until(lambda: OrderStatus.UNKNOWN in live.statuses())
+        lost = live.exchange.submits[0]
+        live.exchange.down = True
+        await live.pass_time(120)
+        assert live.exchange.submits.count(lost) == 1
+        assert OrderStatus.UNKNOWN in live.statuses()
+        live.exchange.down = False
+        await live.pass_time(120)
+        await live.settle()
+        assert live.exchange.submits.count(lost) == 2
+
+
+async def test_a_cancel_that_overtakes_its_order_is_repeated() -> None:
+    async with living() as live:
+        await live.start_bot()
+        await live.settle()
+        live.exchange.faults = ["held"]
+        live.exchange.price(live.bot.lines[4] - 1)  # one bid fills, its offer is on the way and does not arrive
+        await live.until(lambda: OrderStatus.INTENDED in live.statuses() and not live.exchange.faults)
+        late = live.exchange.submits[-1]
+        await live.runner.ask(PauseBot(at=live.clock.now(), by="t", bot=1))
+        await live.until(lambda: late in live.exchange.cancels)
+        assert live.exchange.matching.order(late) is None
+        live.exchange.gate.set()
+        await live.until(lambda: not live.bot.live)
+        assert live.exchange.cancels.count(late) == 2
+        assert live.exchange.matching.orders() == []
+
+
+async def test_an_order_that_has_not_left_is_cancelled_without_a_word_to_the_exchange() -> None:
+    async with living() as live:
+        await live.start_bot()
+        await live.until(lambda: live.bot.status is BotStatus.RUNNING)
+        before = set(live.exchange.submits)
+        await live.runner.ask(PauseBot(at=live.clock.now(), by="t", bot=1))
+        await live.until(lambda: not live.bot.live)
+        unsent = {f"bt-1-1-{slot}{side.value[0]}1" for slot in range(10) for side in Side} - set(live.exchange.submits)
+        assert unsent.isdisjoint(live.exchange.cancels)
+        assert live.exchange.matching.orders() == []
+        await live.runner.ask(ResumeBot(at=live.clock.now(), by="t", bot=1))
+        await live.settle()
+        assert len(live.bot.live) == 10
+        assert len(set(live.exchange.submits)) == len(live.exchange.submits)
+        assert before <= set(live.exchange.submits)
+
+
+async def test_orders_leave_nearest_to_the_price_first() -> None:
+    async with living() as live:
+        await live.start_bot()
+        await live.settle()
+        await live.runner.ask(PauseBot(at=NOW, by="t", bot=1))
+        await live.until(lambda: not live.bot.live)
+        live.exchange.submits.clear()
+        await live.runner.ask(ResumeBot(at=NOW, by="t", bot=1))
+        await live.settle()
+        orders = {report.client_id: report for report in live.exchange.matching.orders(SYMBOL)}
+        far = [abs(orders[client_id].price - live.exchange.quote.last) for client_id in live.exchange.submits]
+        assert far == sorted(far)

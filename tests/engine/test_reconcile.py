@@ -1,0 +1,228 @@
+"""Comparing books and exchange: lost fills come back, what is not ours is left alone, what is missing pauses."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from data.decisions import Rule
+from data.journal import Journal
+from data.orders import Draft, OrderType, Purpose
+from data.values import ZERO, Mode, Side
+from engine.clock import ManualClock
+from engine.exchanges.base import ExchangeUnavailable
+from engine.grid.slots import violations
+from engine.reconcile import reconcile
+from engine.state import freeze
+from engine.views import BotStatus
+from tests.engine.fake_exchange import NOW, SYMBOL, FakeExchange
+from tests.engine.live import Live, living
+
+D = Decimal
+
+
+def agree(live: Live) -> None:
+    """Demand that books and exchange tell the same."""
+    bot = live.bot
+    held = {balance.asset: balance.total for balance in live.exchange.matching.balances()}
+    assert held["AAA"] == bot.books.base
+    assert held["USDT"] == 5_000 - bot.books.invested + bot.books.cash
+    trades = [fill.trade_id for fill in live.runner.journal.fills(None, 1000)]
+    assert sorted(trades) == sorted(fill.trade_id for fill in live.exchange.history)
+    assert violations(bot.slots) == []
+    assert bot.books.identity_error(live.exchange.quote.last) == ZERO
+    ours = {report.client_id for report in live.exchange.matching.orders() if report.client_id.startswith("bt-")}
+    assert ours == set(bot.live)
+
+
+async def test_fills_that_the_stream_lost_are_found_and_paired() -> None:
+    async with living() as live:
+        await live.start_bot()
+        await live.settle()
+        live.exchange.deaf = True
+        live.exchange.price(D(93))
+        live.exchange.deaf = False
+        live.exchange.price(D(94))
+        report = await reconcile(live.runner, SYMBOL)
+        assert report.recovered_fills == 3
+        assert report.gap == {}
+        await live.settle()
+        agree(live)
+        assert live.bot.books.fills == 4
+        again = await reconcile(live.runner, SYMBOL)
+        assert (again.recovered_fills, again.resolved_orders) == (0, 0)
+
+
+async def test_a_cancel_that_the_stream_lost_is_found_and_the_order_replaced() -> None:
+    async with living() as live:
+        await live.start_bot()
+        await live.settle()
+        live.exchange.deaf = True
+        gone = live.bot.live[0]
+        live.exchange.matching.cancel(gone, NOW)
+        live.exchange.stream()
+        live.exchange.deaf = False
+        report = await reconcile(live.runner, SYMBOL)
+        assert report.resolved_orders == 1
+        await live.settle()
+        assert gone not in live.bot.live
+        assert len(live.bot.live) == 10
+        agree(live)
+
+
+async def test_foreign_orders_are_reported_and_never_touched() -> None:
+    async with living() as live:
+        await live.start_bot()
+        await live.settle()
+        for name, price in (("x-17", D(50)), ("bt-99-1-0b1", D(51))):
+            live.exchange.place(foreign(name, price))
+        report = await reconcile(live.runner, SYMBOL)
+        await live.settle()
+        assert set(report.foreign_orders) == {"x-17", "bt-99-1-0b1"}
+        assert live.exchange.cancels == []
+        assert {"x-17", "bt-99-1-0b1"} <= {each.client_id for each in live.exchange.matching.orders()}
+
+
+def foreign(name: str, price: Decimal) -> Draft:
+    return Draft(
+        client_id=name,
+        bot=0,
+        slot=-1,
+        symbol=SYMBOL,
+        mode=Mode.SHADOW,
+        side=Side.BUY,
+        type=OrderType.LIMIT,
+        purpose=Purpose.GRID,
+        price=price,
+        quantity=D(1),
+    )
+
+
+async def test_missing_base_pauses_the_bots_and_takes_their_orders_off() -> None:
+    async with living() as live:
+        await live.start_bot()
+        await live.settle()
+        live.exchange.stolen = D("0.5")
+        report = await reconcile(live.runner, SYMBOL)
+        assert report.gap["asset"] == "AAA"
+        assert D(report.gap["expected"]) - D(report.gap["found"]) == D("0.5")
+        assert live.bot.status is BotStatus.PAUSED
+        await live.until(lambda: not live.bot.live)
+        rules = {decision.rule for outcome in live.outcomes for decision in outcome.decisions}
+        assert Rule.BOOKS_DISAGREE in rules
+        assert live.exchange.matching.orders() == []
+
+
+async def test_base_of_somebody_else_is_no_gap() -> None:
+    async with living() as live:
+        await live.start_bot()
+        await live.settle()
+        live.exchange.stolen = D("-7")
+        report = await reconcile(live.runner, SYMBOL)
+        assert report.gap == {}
+        assert live.bot.status is BotStatus.RUNNING
+
+
+class BusyExchange(FakeExchange):
+    """Fills go on while balances are asked for."""
+
+    busy = False
+
+    async def balances(self) -> list[object]:  # type: ignore[override]
+        """Answer, and let a bid fill before the answer is looked at."""
+        held = list(await super().balances())
+        if self.busy:
+            self.busy = False
+            self.price(D("97.5"))
+        return list(held)
+
+
+async def test_a_fill_while_balances_are_asked_for_is_no_gap() -> None:
+    clock = ManualClock(NOW)
+    exchange = BusyExchange(clock)
+    async with living(exchange=exchange, clock=clock) as live:
+        await live.start_bot()
+        await live.settle()
+        exchange.busy = True
+        report = await reconcile(live.runner, SYMBOL)
+        assert not exchange.busy
+        assert report.gap == {}
+        assert live.bot.status is BotStatus.RUNNING
+        await live.settle()
+        agree(live)
+
+
+async def test_a_sale_that_balances_show_before_the_stream_tells_is_no_gap() -> None:
+    async with living() as live:
+        await live.start_bot()
+        await live.settle()
+        live.exchange.deaf = True
+        # Reconciling asks for fills first: what happens right after is in the balances and in nobody's books.
+        original, live.exchange.fills = live.exchange.fills, late_fills(live.exchange)  # type: ignore[method-assign]
+        report = await reconcile(live.runner, SYMBOL)
+        assert original is not live.exchange.fills
+        assert report.gap == {}
+        assert live.bot.status is BotStatus.RUNNING
+        assert live.bot.books.fills == 2
+
+
+def late_fills(exchange: FakeExchange):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    """Return a ``fills`` after whose first answer an offer is taken."""
+    answer, asked = exchange.fills, []
+
+    async def fills(symbol: str, since: int):  # type: ignore[no-untyped-def]  # noqa: ANN202
+        found = await answer(symbol, since)
+        if not asked:
+            asked.append(1)
+            exchange.price(D("102.5"))
+        return found
+
+    return fills
+
+
+async def test_nothing_changes_when_the_exchange_does_not_answer() -> None:
+    async with living() as live:
+        await live.start_bot()
+        await live.settle()
+        before = freeze(live.runner.engine.state)
+        live.exchange.down = True
+        with pytest.raises(ExchangeUnavailable):
+            await reconcile(live.runner, SYMBOL)
+        assert freeze(live.runner.engine.state) == before
+
+
+async def test_a_restart_finds_what_happened_meanwhile() -> None:
+    clock, journal = ManualClock(NOW), Journal.in_memory()
+    exchange = FakeExchange(clock)
+    async with living(journal, exchange, clock) as live:
+        await live.start_bot()
+        await live.settle()
+    for price in (D("95.5"), D("99.5"), D("93.5"), D("103.5")):
+        clock.advance(60_000)
+        exchange.price(price)
+    assert len(exchange.history) > 3
+    async with living(journal, exchange, clock) as live:
+        await live.settle()
+        assert live.bot.status is BotStatus.RUNNING
+        agree(live)
+
+
+async def test_orders_that_never_left_before_a_restart_leave_after_it() -> None:
+    clock, journal = ManualClock(NOW), Journal.in_memory()
+    exchange = FakeExchange(clock)
+    async with living(journal, exchange, clock) as live:
+        await live.start_bot()
+        await live.settle()
+        exchange.faults = ["held"] * 3
+        exchange.price(D(93))
+        await live.until(lambda: exchange.faults == [])
+        stuck = set(live.bot.live) - {report.client_id for report in exchange.matching.orders()}
+        assert len(stuck) == 3, "approved and journaled, and then the lights go out"
+    exchange.submits.clear()
+    async with living(journal, exchange, clock) as live:
+        await live.settle()
+        assert live.bot.status is BotStatus.RUNNING
+        assert len(live.bot.live) == 10
+        agree(live)
+        assert sorted(exchange.submits) == sorted(stuck), "under the ids they were approved with"
