@@ -11,6 +11,7 @@ venues          which exchange adapter to use
 recording       which recorded market to play, and when
 folders         the files of one home directory
 logbook         the program's own log, read back
+trade_log       one row per fill, for spreadsheets
 platform        what every chat is to the rest, and its errors
 rendering       from a reply to messages that fit
 push            notices on their way to people

@@ -15,6 +15,7 @@ from chatbot.folders import Folders
 from chatbot.logbook import LogBook
 from chatbot.platform import Audience, Platform
 from chatbot.push import Pusher
+from chatbot.trade_log import TradeLog
 from commands.digest import digest
 from commands.dispatch import Dispatcher, Services
 from commands.notice import Notice, error_notice, notices, restart_report
@@ -31,6 +32,7 @@ from data.people import PeopleStore
 from data.values import HUNDRED, Millis, Mode
 from engine.agents.base import discover as discover_agents
 from engine.agents.base import makers
+from engine.allocation import Allocation
 from engine.clock import Clock
 from engine.exchanges.base import Exchange, ExchangeUnavailable
 from engine.explain import OllamaExplainer
@@ -56,10 +58,17 @@ def limits_of(settings: Settings) -> RiskLimits:
     return RiskLimits(
         max_order_notional=risk.max_order_notional,
         max_total_exposure=risk.max_total_exposure,
+        max_open_orders=risk.max_open_orders,
         stale_millis=int(risk.stale_data_seconds * 1000),
         price_band_percent=min(risk.price_band_perc, HUNDRED),
         armed=frozenset({Mode.SHADOW}),
     )
+
+
+def allocation_of(settings: Settings) -> Allocation:
+    """Return how the account may be divided, as configured."""
+    spot = settings.risk_management.spot_risk
+    return Allocation(max_asset_percent=spot.max_asset_allocation_perc, min_stable_percent=spot.min_stable_balance_perc)
 
 
 class App:
@@ -91,7 +100,11 @@ class App:
             version=version("batuta"),
             mode=Mode(settings.operation_mode),
             max_bots=settings.risk_management.max_bots,
+            min_order=settings.grid.spot.min_order_size_usd,
+            allocation=allocation_of(settings),
         )
+        trades = folders.home / settings.logging.trade_log_file
+        self._trade_log = TradeLog(trades, lambda bot: self.runner.engine.state.bots[bot].spec.mode)
         self.people = StoredPeople(PeopleStore(self.database), clock)
         # A person types in real time, whatever the clock does.
         self.pairing = Pairing(clock, self.people, lifetime=int(LIFETIME * speed))
@@ -117,7 +130,7 @@ class App:
     async def start(self, platforms: Sequence[Platform]) -> None:
         """Start everything; trading begins once the exchange is reached and the books are compared."""
         self.platforms = list(platforms)
-        self.runner.observers.append(self._observe)
+        self.runner.observers += [self._observe, self._trade_log]
         await self.runner.start(version("batuta"))
         await self.pusher.start(self.platforms)
         for platform in self.platforms:
@@ -166,19 +179,20 @@ class App:
 
     def _report_restart(self, reports: Sequence[Reconciled]) -> None:
         if self._was_sequence:
-            self.pusher.push((restart_report(self.desk, self.clock.now(), reports),))
+            self._push((restart_report(self.desk, self.clock.now(), reports),))
 
     # -- what happened, told to people
 
     def _observe(self, outcome: Outcome) -> None:
-        if not self.settings.alerts.enabled:
-            return
-        found = notices(outcome, self.desk)
-        if found:
-            self.pusher.push(found)
+        if outcome.sequence or outcome.problem:
+            self._push(notices(outcome, self.desk))
 
     def _tell(self, notice: Notice) -> None:
-        self.pusher.push((notice,), Role.OWNER)
+        self._push((notice,), Role.OWNER)
+
+    def _push(self, found: Sequence[Notice], role: Role = Role.VIEWER) -> None:
+        if found and self.settings.alerts.enabled:
+            self.pusher.push(found, role)
 
     # -- wiring
 
@@ -242,7 +256,7 @@ class App:
     async def _send_digest(self) -> None:
         notice = digest(self.desk, self.clock.now())
         if notice is not None:
-            self.pusher.push((notice,))
+            self._push((notice,))
 
     async def _save_state(self) -> None:
         save_checkpoint(self.runner)

@@ -66,16 +66,17 @@ async def run_demo(*, seed: int, speed: float | None, minutes: float, home: Path
             codes.extend(_CODE.findall(text))
             screen.say(text, "bold yellow")
 
-        app = App(settings, folders, open_venue(settings, folders, clock, seed), clock, announce=announce, speed=speed)
-        try:
-            if interactive:
-                return await _by_hand(app, settings, charts)
-            console = ConsolePlatform(
-                audience=app.audience, pictures=app.renderer, clock=clock, charts=charts, screen=screen
-            )
-            return await _by_itself(app, console, screen, codes, minutes)
-        finally:
-            await app.stop()
+        with open_venue(settings, folders, clock, seed) as venue:
+            app = App(settings, folders, venue, clock, announce=announce, speed=speed)
+            try:
+                if interactive:
+                    return await _by_hand(app, settings, charts)
+                console = ConsolePlatform(
+                    audience=app.audience, pictures=app.renderer, clock=clock, charts=charts, screen=screen
+                )
+                return await _by_itself(app, console, screen, codes, minutes)
+            finally:
+                await app.stop()
 
 
 def demo_settings(home: Path, speed: float) -> Settings:

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import structlog
@@ -35,26 +36,30 @@ log = structlog.get_logger(__name__)
 async def serve(*, mode: str | None, config: Path | None, debug: bool, home: Path | None) -> int:
     """Run until SIGINT or SIGTERM and return the exit code. Problems with the set-up are printed, not raised."""
     console = Console(stderr=True)
-    try:
-        folders = Folders((home or batuta_home()).expanduser().absolute())
-        settings = load_settings(config, folders.home, {"operation_mode": mode} if mode else {})
-        secrets = load_secrets(folders.home, settings.api)
-        set_up_logs(settings.logging, folders.home, secrets, debug=debug)
-        app = make_app(settings, folders, console)
-    except (ConfigError, ModeUnavailable, StorageError, OSError, ReplayDiverged) as error:
-        console.print(f"[bold red]{_('Batuta did not start.')}[/] {error}", highlight=False)
-        return REFUSED
-    return await _run(app, settings, secrets)
+    with ExitStack() as held:
+        try:
+            settings, secrets, app = _prepared(mode, config, debug, home, console, held)
+        except (ConfigError, ModeUnavailable, StorageError, OSError, ReplayDiverged) as error:
+            console.print(f"[bold red]{_('Batuta did not start.')}[/] {error}", highlight=False)
+            return REFUSED
+        return await _run(app, settings, secrets)
 
 
-def make_app(settings: Settings, folders: Folders, console: Console) -> App:
-    """Return the app of a real clock. Raises ``ModeUnavailable`` and ``StorageError``."""
-    clock = SystemClock()
+def _prepared(
+    mode: str | None, config: Path | None, debug: bool, home: Path | None, console: Console, held: ExitStack
+) -> tuple[Settings, Secrets, App]:
+    """Return everything read and made; ``held`` keeps what must be closed at the end."""
 
     def announce(text: str) -> None:
         console.print(f"[bold yellow]{text}[/]", highlight=False)
 
-    return App(settings, folders, open_venue(settings, folders, clock), clock, announce=announce)
+    folders = Folders((home or batuta_home()).expanduser().absolute())
+    settings = load_settings(config, folders.home, {"operation_mode": mode} if mode else {})
+    secrets = load_secrets(folders.home, settings.api)
+    set_up_logs(settings.logging, folders.home, secrets, debug=debug)
+    clock = SystemClock()
+    venue = held.enter_context(open_venue(settings, folders, clock))
+    return settings, secrets, App(settings, folders, venue, clock, announce=announce)
 
 
 async def _run(app: App, settings: Settings, secrets: Secrets) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from chatbot.folders import Folders
 from config.schema import Settings
 from data.accounts import AccountStore
@@ -19,14 +22,25 @@ class ModeUnavailable(Exception):
     """The mode asked for cannot be had with this version; the message says what can."""
 
 
-def open_venue(settings: Settings, folders: Folders, clock: Clock, seed: int = 1) -> Exchange:
-    """Return the adapter for the settings, with its account kept in ``folders``. Raises ``ModeUnavailable``."""
+@contextmanager
+def open_venue(settings: Settings, folders: Folders, clock: Clock, seed: int = 1) -> Iterator[Exchange]:
+    """Lend the adapter for the settings, with its account kept in ``folders``.
+
+    Raises ``ModeUnavailable``, and ``StorageError`` when another engine has the account or its file is bad.
+    """
     if settings.operation_mode != "shadow":
         raise ModeUnavailable(
             f"operation_mode: {settings.operation_mode} cannot be run by this version; accepted: shadow"
         )
+    database = Database(folders.account(settings.exchange.name))
+    try:
+        yield _adapter(settings, folders, clock, AccountStore(database), seed)
+    finally:
+        database.close()
+
+
+def _adapter(settings: Settings, folders: Folders, clock: Clock, store: AccountStore, seed: int) -> Exchange:
     name, paper = settings.exchange.name, settings.paper
-    store = AccountStore(Database(folders.account(name)))
     slippage = paper.slippage_bps / _BASIS_POINTS
     if name == SIMULATED:
         from engine.exchanges.simulated import SimulatedExchange
@@ -60,4 +74,5 @@ def open_venue(settings: Settings, folders: Folders, clock: Clock, seed: int = 1
         fees=Fees(maker=paper.fees.maker * ONE, taker=paper.fees.taker * ONE),
         urls={key: str(value) for key, value in settings.exchange.urls.items()},
         timeout_seconds=int(settings.exchange.request_timeout_seconds),
+        poll_seconds=settings.scheduler.price_poll_seconds,
     )

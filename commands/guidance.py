@@ -23,6 +23,8 @@ from engine.grid.plan import GridPlan
 OFFERED_MARKETS = 6
 SHARES = (10, 25, 50, 100)
 """Percent of what is free, offered as investments."""
+LINES = (5, 10, 20, 40)
+"""Numbers of lines that are offered."""
 
 
 def grid_line(spec: GridSpec, *, investment: bool = True) -> str:
@@ -83,15 +85,15 @@ async def ask_range(ctx: Context, market: Market) -> Card:
     )
 
 
-def ask_levels(spec: GridSpec, market: Market) -> Card:
-    """Offer three numbers of lines; ``spec.levels`` is not looked at."""
+def ask_levels(ctx: Context, spec: GridSpec, market: Market) -> Card:
+    """Offer a few numbers of lines, the configured one among them; ``spec.levels`` is not looked at."""
     width = spec.upper / spec.lower - ONE
     least = market.fees.maker * 4
     fields: list[Field] = []
     buttons: list[Button] = []
-    for levels in (5, 10, 20, 40):
+    for levels in sorted({*LINES, ctx.settings.grid.initial_levels}):
         step = width / (levels - 1)
-        if step < least and levels > 5:
+        if step < least and levels > LINES[0]:
             continue
         label = ngettext("{count} line", "{count} lines", levels).format(count=levels)
         fields.append(Field(label, _("a step of about {percent}").format(percent=percent(step * HUNDRED))))
@@ -110,7 +112,9 @@ async def ask_investment(ctx: Context, spec: GridSpec, market: Market) -> Reply 
     """Offer shares of what is free, as far as each can start this grid; ``spec.investment`` is not looked at."""
     assets = await ctx.desk.assets()
     free = sum((each.free for each in assets if each.asset == market.quote), ZERO)
-    amounts = sorted({_two_digits(free * part / HUNDRED) for part in SHARES} - {ZERO})
+    # The configured investment is offered too, wherever it is enough for a grid.
+    usual = min(ctx.settings.trading.capital_per_pair_usd, free)
+    amounts = sorted({usual, *(_two_digits(free * part / HUNDRED) for part in SHARES)} - {ZERO})
     plans = [await ctx.desk.plan(msgspec.structs.replace(spec, investment=each)) for each in amounts]
     if not plans:
         return Failure(

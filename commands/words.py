@@ -26,7 +26,7 @@ def refusal(code: RefusalCode) -> str:
         RefusalCode.BELOW_MIN_NOTIONAL: _("the order is worth less than the market's smallest"),
         RefusalCode.ABOVE_MAX_ORDER_NOTIONAL: _("the order is worth more than one order may be"),
         RefusalCode.PRICE_FAR_FROM_MARKET: _("the price is too far from the market"),
-        RefusalCode.TOO_MANY_ORDERS: _("too many orders are open, or were placed this minute"),
+        RefusalCode.TOO_MANY_ORDERS: _("too many orders are open"),
         RefusalCode.ABOVE_BOT_BUDGET: _("the bot would spend more than was given to it"),
         RefusalCode.ABOVE_TOTAL_EXPOSURE: _("all bots together would hold more than allowed"),
         RefusalCode.NOT_HELD: _("the bot does not hold what it would sell"),

@@ -6,6 +6,7 @@ controls    what people ask of a bot, booked in the state
 change      what an event did to the state, from booking to deciding
 decision    the orders wanted and no longer wanted
 risk        the gate every order passes; it fails closed
+allocation  how the account may be divided between assets and bots
 outcome     what one step concluded
 state       bots, orders and marks: everything durable
 recording   from an outcome to its journal entry, from a journal to the state

@@ -14,8 +14,9 @@ from data.grids import GridSpec
 from data.market import Candle, Market, Ticker
 from data.orders import Fill
 from data.values import HUNDRED, ZERO, Millis, Mode, plain
+from engine.allocation import Allocation, allocation_problems, survey
 from engine.desk import AssetView, EngineView
-from engine.grid.levels import plan_grid
+from engine.grid.levels import NOTIONAL_MARGIN, plan_grid
 from engine.grid.plan import GridPlan, Problem
 from engine.outcome import Outcome
 from engine.pictures import bot_view, bot_views
@@ -29,10 +30,24 @@ CHART_POINTS = 2000
 class FrontDesk:
     """Implements ``Desk``. Keeps nothing of its own."""
 
-    def __init__(self, runner: Runner, equity: EquityStore, *, version: str, mode: Mode, max_bots: int) -> None:
-        """Serve the engine of ``runner``; ``max_bots`` limits how many may be at work at once."""
+    def __init__(
+        self,
+        runner: Runner,
+        equity: EquityStore,
+        *,
+        version: str,
+        mode: Mode,
+        max_bots: int,
+        min_order: Decimal = ZERO,
+        allocation: Allocation = Allocation(),
+    ) -> None:
+        """Serve the engine of ``runner``.
+
+        ``max_bots`` limits how many may be at work at once, ``min_order`` is the smallest order planned, in quote.
+        """
         self._runner, self._equity = runner, equity
         self._version, self._mode, self._max_bots = version, mode, max_bots
+        self._min_order, self._allocation = min_order, allocation
         self._started_at = runner.clock.now()
 
     async def ask(self, control: Control) -> Outcome:
@@ -101,9 +116,10 @@ class FrontDesk:
         spec = msgspec.structs.replace(spec, symbol=market.symbol)
         await self._runner.watch(market.symbol)
         ticker = self._runner.engine.state.tickers[market.symbol]
-        plan = plan_grid(spec, market, ticker)
+        # Planned as if the market asked for the larger orders, and started on the market as it is.
+        plan = msgspec.structs.replace(plan_grid(spec, self._stricter(market), ticker), market=market)
         further = [problem for problem in (self._too_many(), *self._over_limits(plan)) if problem]
-        further += await self._underfunded(spec, market)
+        further += await self._underfunded(plan)
         return msgspec.structs.replace(plan, problems=(*plan.problems, *further))
 
     async def assets(self) -> Sequence[AssetView]:
@@ -141,6 +157,11 @@ class FrontDesk:
 
     # -- problems only the whole engine can see
 
+    def _stricter(self, market: Market) -> Market:
+        filters = market.filters
+        least = max(filters.min_notional, self._min_order / NOTIONAL_MARGIN)
+        return msgspec.structs.replace(market, filters=msgspec.structs.replace(filters, min_notional=least))
+
     def _too_many(self) -> Problem | None:
         at_work = sum(1 for _ in self._runner.engine.state.active_bots())
         if at_work < self._max_bots:
@@ -152,6 +173,7 @@ class FrontDesk:
         limits, found = self._runner.engine.limits, []
         if not plan.slots:
             return []
+        found += self._over_orders(plan)
         dearest = max(slot.quantity * slot.upper for slot in plan.slots)
         if limits.max_order_notional is not None and dearest > limits.max_order_notional:
             found.append(
@@ -182,13 +204,27 @@ class FrontDesk:
             )
         return found
 
-    async def _underfunded(self, spec: GridSpec, market: Market) -> list[Problem]:
-        """Refuse to promise money twice: what bots hold in cash is theirs, whether it rests in orders or not."""
-        assets = {asset.asset: asset for asset in await self.assets()}
-        quote = assets.get(market.quote)
-        total = quote.free + quote.locked - quote.in_bots if quote else ZERO
-        if spec.investment <= total:
+    def _over_orders(self, plan: GridPlan) -> list[Problem]:
+        most, resting = self._runner.engine.limits.max_open_orders, len(self._runner.engine.state.orders)
+        if most is None or resting + len(plan.slots) <= most:
             return []
+        return [
+            Problem(
+                field="levels",
+                value=str(plan.spec.levels),
+                problem=f"{resting + len(plan.slots)} orders would rest, over risk_management.max_open_orders",
+                accepted=f"at most {most - resting + 1} lines" if most > resting else "stop a bot first",
+            )
+        ]
+
+    async def _underfunded(self, plan: GridPlan) -> list[Problem]:
+        """Refuse to promise money twice: what bots hold in cash is theirs, whether it rests in orders or not."""
+        spec, market = plan.spec, plan.market
+        totals = {balance.asset: balance.free + balance.locked for balance in await self._runner.exchange.balances()}
+        account = survey(self._runner.engine.state, totals, market, plan.ticker.last)
+        total = account.uncommitted
+        if spec.investment <= total:
+            return allocation_problems(spec, market, account, self._allocation)
         return [
             Problem(
                 field="investment",

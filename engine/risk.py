@@ -24,6 +24,8 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_order_notional: Decimal | None = None
     max_total_exposure: Decimal | None = None
     """Most that all bots together may hold and bid for."""
+    max_open_orders: int | None = None
+    """Most orders of all bots that may rest or be on their way."""
     stale_millis: Millis = 60_000
     """A price older than this is no price."""
     price_band_percent: Decimal = Decimal(80)
@@ -37,7 +39,7 @@ _Verdict = tuple[RefusalCode, dict[str, str]] | None
 
 def check(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) -> Approved | Refused:
     """Judge one draft against the state it would enter."""
-    for judge in (_mode, _trading_state, _price, _filters, _held, _budget, _exposure):
+    for judge in (_mode, _trading_state, _price, _filters, _open_orders, _held, _budget, _exposure):
         verdict = judge(state, limits, draft, at)
         if verdict is not None:
             code, facts = verdict
@@ -108,6 +110,13 @@ def _filters(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) -
     if resting >= filters.max_orders:
         return RefusalCode.TOO_MANY_ORDERS, {"open": str(resting), "maximum": str(filters.max_orders)}
     return None
+
+
+def _open_orders(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) -> _Verdict:
+    # A market order does not stay, and the one that closes a bot must never wait for room.
+    if limits.max_open_orders is None or draft.type is OrderType.MARKET or len(state.orders) < limits.max_open_orders:
+        return None
+    return RefusalCode.TOO_MANY_ORDERS, {"open": str(len(state.orders)), "maximum": str(limits.max_open_orders)}
 
 
 def _held(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) -> _Verdict:

@@ -67,7 +67,7 @@ async def grid(
         out_of_range=out_of_range,
     )
     if levels is None:
-        return ask_levels(spec, market)
+        return ask_levels(ctx, spec, market)
     if investment is None:
         return await ask_investment(ctx, spec, market)
     plan = await ctx.desk.plan(spec)

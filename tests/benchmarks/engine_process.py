@@ -98,24 +98,29 @@ def _environment() -> dict[str, str]:
 async def _start_bot(home: Path) -> None:
     clock = SystemClock()
     settings, folders = load_settings(home / "config.yaml", home), Folders(home)
-    app = App(settings, folders, open_venue(settings, folders, clock), clock, announce=lambda _: None)
-    owner = PersonRow(id=f"telegram:{OWNER}", name="Ana", role=int(Role.OWNER), added_at=clock.now(), added_by="")
-    PeopleStore(app.database).put(owner)
-    await app.start([])
-    await app.ready.wait()
-    markets = {market.symbol: market for market in await app.desk.markets()}
-    market = markets[SYMBOL]
-    price = (await app.desk.ticker(SYMBOL)).last
-    spec = GridSpec(
-        symbol=SYMBOL, lower=price * Decimal("0.8"), upper=price * Decimal("1.2"), levels=20, investment=Decimal(5_000)
-    )
-    running = asyncio.Event()
-    app.runner.observers.append(lambda _: running.set() if _runs(app) else None)
-    outcome = await app.desk.ask(StartBot(at=clock.now(), by="benchmark", spec=spec, market=market))
-    if outcome.problem:
-        raise ValueError(outcome.problem)
-    await running.wait()
-    await app.stop()
+    with open_venue(settings, folders, clock) as venue:
+        app = App(settings, folders, venue, clock, announce=lambda _: None)
+        owner = PersonRow(id=f"telegram:{OWNER}", name="Ana", role=int(Role.OWNER), added_at=clock.now(), added_by="")
+        PeopleStore(app.database).put(owner)
+        await app.start([])
+        await app.ready.wait()
+        markets = {market.symbol: market for market in await app.desk.markets()}
+        market = markets[SYMBOL]
+        price = (await app.desk.ticker(SYMBOL)).last
+        spec = GridSpec(
+            symbol=SYMBOL,
+            lower=price * Decimal("0.8"),
+            upper=price * Decimal("1.2"),
+            levels=20,
+            investment=Decimal(5_000),
+        )
+        running = asyncio.Event()
+        app.runner.observers.append(lambda _: running.set() if _runs(app) else None)
+        outcome = await app.desk.ask(StartBot(at=clock.now(), by="benchmark", spec=spec, market=market))
+        if outcome.problem:
+            raise ValueError(outcome.problem)
+        await running.wait()
+        await app.stop()
 
 
 def _runs(app: App) -> bool:

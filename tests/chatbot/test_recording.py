@@ -49,11 +49,11 @@ async def test_the_market_is_derived_from_file_and_settings(folders: Folders) ->
 
 
 async def test_the_account_starts_with_what_the_settings_say(folders: Folders) -> None:
-    venue = open_venue(chosen(folders), folders, ManualClock(FIRST))
-    assert isinstance(venue, ReplayedExchange)
-    await venue.open(lambda event: None)
-    assert [(held.asset, held.free) for held in await venue.balances()] == [("USDT", Decimal(10_000))]
-    await venue.close()
+    with open_venue(chosen(folders), folders, ManualClock(FIRST)) as venue:
+        assert isinstance(venue, ReplayedExchange)
+        await venue.open(lambda event: None)
+        assert [(held.asset, held.free) for held in await venue.balances()] == [("USDT", Decimal(10_000))]
+        await venue.close()
     assert folders.account("replayed").exists()
 
 
@@ -101,11 +101,15 @@ async def test_a_spoilt_memory_of_the_beginning_is_no_obstacle(folders: Folders)
 )
 def test_what_cannot_be_played_is_said(folders: Folders, exchange: dict[str, str], words: str) -> None:
     (folders.home / "empty.csv").write_text(HEADER, encoding="utf-8")
-    with pytest.raises(ModeUnavailable, match=words):
-        open_venue(chosen(folders, **exchange), folders, ManualClock(NOW))
+    with (
+        pytest.raises(ModeUnavailable, match=words),
+        open_venue(chosen(folders, **exchange), folders, ManualClock(NOW)),
+    ):
+        pass
 
 
 def test_no_file_at_all_is_said(folders: Folders) -> None:
     settings = load_settings(None, folders.home, {"exchange": {"name": "replayed"}})
-    with pytest.raises(ModeUnavailable, match=r"exchange\.candles: null; accepted: the path"):
-        open_venue(settings, folders, ManualClock(NOW))
+    wanted = r"exchange\.candles: null; accepted: the path"
+    with pytest.raises(ModeUnavailable, match=wanted), open_venue(settings, folders, ManualClock(NOW)):
+        pass

@@ -39,7 +39,7 @@ class FakeExchange:
         self._clock = clock
         self.matching = Matching({SYMBOL: MARKET}, {"USDT": D(5_000)})
         self.faults: list[str] = []
-        """For the next submits: ``lost`` before it arrived, ``mute`` after it arrived, or ``held`` until ``release``."""
+        """For the next submits: ``lost`` on the way there, ``mute`` on the way back, ``held`` until ``gate`` opens."""
         self.submits: list[str] = []
         self.cancels: list[str] = []
         self.history: list[Fill] = []

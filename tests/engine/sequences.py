@@ -33,7 +33,7 @@ from data.events import (
 )
 from data.grids import GridSpec, OutOfRange, Spacing, Trigger, TriggerKind
 from data.journal import Journal
-from data.market import FeeAsset, Fees, Filters, Market, Ticker
+from data.market import FeeAsset, Market, Ticker
 from data.orders import Draft, Fill, Order, OrderStatus, OrderType, Purpose
 from data.values import ONE, ZERO, Mode, Side, floor_to
 from engine.core import Engine
@@ -42,43 +42,12 @@ from engine.outcome import Outcome
 from engine.recording import entry_of, rebuild
 from engine.risk import RiskLimits
 from engine.state import Bot, EngineState, freeze, thaw
+from tests.engine.flows import MARKETS, Flow, cost_of
 
 D = Decimal
 LIMITS = RiskLimits(
     max_order_notional=D(260), max_total_exposure=D(6_000), stale_millis=60_000, price_band_percent=D(12)
 )
-
-
-def market_of(base: str, asset: FeeAsset) -> Market:
-    filters = Filters(
-        price_tick=D("0.1"),
-        quantity_step=D("0.01"),
-        min_quantity=D("0.02"),
-        max_quantity=D(40),
-        min_notional=D(5),
-        max_orders=20,
-    )
-    fees = Fees(maker=D("0.001"), taker=D("0.002"), asset=asset)
-    return Market(exchange="x", symbol=f"{base}/USDT", base=base, quote="USDT", filters=filters, fees=fees)
-
-
-MARKETS = (market_of("AAA", FeeAsset.QUOTE), market_of("BBB", FeeAsset.RECEIVED))
-
-
-class Flow:
-    """Cash and base of one bot, from fills alone."""
-
-    def __init__(self, market: Market, invested: Decimal) -> None:
-        self.market, self.cash, self.base = market, invested, ZERO
-
-    def book(self, fill: Fill) -> None:
-        """Enter one execution."""
-        self.cash -= fill.side.sign * fill.price * fill.quantity
-        self.base += fill.side.sign * fill.quantity
-        if fill.fee_asset == self.market.base:
-            self.base -= fill.fee
-        else:
-            self.cash -= fill.fee
 
 
 class World:
@@ -191,7 +160,7 @@ class World:
         if draft.side is Side.SELL:
             assert sum((order.remaining for order in mine), ZERO) <= bot.books.base
             return
-        assert _cost(mine, bot) <= bot.books.cash
+        assert cost_of(mine, bot) <= bot.books.cash
         if limits.max_order_notional is not None and draft.purpose is Purpose.GRID:
             assert draft.price * draft.quantity <= limits.max_order_notional
         if limits.max_total_exposure is not None:
@@ -406,12 +375,3 @@ class World:
         order = wanted[a % len(wanted)] if wanted else self._pick(a) if b % 3 == 0 else None
         if order is not None:
             self.step(OrderCancelled(at=self.now, client_id=order.draft.client_id))
-
-
-def _cost(orders: list[Order], bot: Bot) -> Decimal:
-    fees = bot.market.fees
-    total = ZERO
-    for order in orders:
-        rate = fees.maker if order.draft.type is OrderType.LIMIT_MAKER else fees.taker
-        total += order.remaining * order.draft.price * (1 + (rate if fees.asset is FeeAsset.QUOTE else ZERO))
-    return total

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from decimal import Decimal
 
 import pytest
 
 from data.decisions import Rule
 from data.journal import Journal
-from data.orders import Draft, OrderType, Purpose
-from data.values import ZERO, Mode, Side
+from data.orders import Draft, Fill, OrderType, Purpose
+from data.values import ZERO, Millis, Mode, Side
 from engine.clock import ManualClock
-from engine.exchanges.base import ExchangeUnavailable
+from engine.exchanges.base import Balance, ExchangeUnavailable
 from engine.grid.slots import violations
 from engine.reconcile import reconcile
 from engine.state import freeze
@@ -125,60 +127,62 @@ async def test_base_of_somebody_else_is_no_gap() -> None:
 
 
 class BusyExchange(FakeExchange):
-    """Fills go on while balances are asked for."""
+    """The market moves while it is being asked."""
 
-    busy = False
+    after_balances = D(0)
+    after_fills = D(0)
 
-    async def balances(self) -> list[object]:  # type: ignore[override]
-        """Answer, and let a bid fill before the answer is looked at."""
-        held = list(await super().balances())
-        if self.busy:
-            self.busy = False
-            self.price(D("97.5"))
-        return list(held)
+    async def balances(self) -> Sequence[Balance]:
+        """Answer, and let the price move before the answer is looked at."""
+        held = await super().balances()
+        price, self.after_balances = self.after_balances, D(0)
+        if price:
+            self.price(price)
+        return held
+
+    async def fills(self, symbol: str, since: Millis) -> Sequence[Fill]:
+        """Answer, and let the price move unheard right after."""
+        found = await super().fills(symbol, since)
+        price, self.after_fills = self.after_fills, D(0)
+        if price:
+            self.deaf = True
+            self.price(price)
+            self.deaf = False
+        return found
 
 
-async def test_a_fill_while_balances_are_asked_for_is_no_gap() -> None:
+@asynccontextmanager
+async def busy() -> AsyncIterator[tuple[Live, BusyExchange]]:
     clock = ManualClock(NOW)
     exchange = BusyExchange(clock)
     async with living(exchange=exchange, clock=clock) as live:
         await live.start_bot()
         await live.settle()
-        exchange.busy = True
+        yield live, exchange
+
+
+async def test_a_fill_while_balances_are_asked_for_is_no_gap() -> None:
+    async with busy() as (live, exchange):
+        exchange.after_balances = D("97.5")
         report = await reconcile(live.runner, SYMBOL)
-        assert not exchange.busy
+        assert exchange.after_balances == 0
         assert report.gap == {}
         assert live.bot.status is BotStatus.RUNNING
         await live.settle()
+        assert live.bot.books.fills == 2
         agree(live)
 
 
 async def test_a_sale_that_balances_show_before_the_stream_tells_is_no_gap() -> None:
-    async with living() as live:
-        await live.start_bot()
-        await live.settle()
-        live.exchange.deaf = True
-        # Reconciling asks for fills first: what happens right after is in the balances and in nobody's books.
-        original, live.exchange.fills = live.exchange.fills, late_fills(live.exchange)  # type: ignore[method-assign]
+    async with busy() as (live, exchange):
+        exchange.after_fills = D("102.5")
         report = await reconcile(live.runner, SYMBOL)
-        assert original is not live.exchange.fills
+        assert exchange.after_fills == 0
         assert report.gap == {}
         assert live.bot.status is BotStatus.RUNNING
+        await live.settle()
         assert live.bot.books.fills == 2
-
-
-def late_fills(exchange: FakeExchange):  # type: ignore[no-untyped-def]  # noqa: ANN201
-    """Return a ``fills`` after whose first answer an offer is taken."""
-    answer, asked = exchange.fills, []
-
-    async def fills(symbol: str, since: int):  # type: ignore[no-untyped-def]  # noqa: ANN202
-        found = await answer(symbol, since)
-        if not asked:
-            asked.append(1)
-            exchange.price(D("102.5"))
-        return found
-
-    return fills
+        agree(live)
 
 
 async def test_nothing_changes_when_the_exchange_does_not_answer() -> None:

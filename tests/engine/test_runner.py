@@ -15,7 +15,10 @@ from data.journal import Journal
 from data.market import Ticker
 from engine.clock import ManualClock
 from engine.core import Engine
+from engine.exchanges.base import Submitted
 from engine.outcome import Outcome
+from engine.recording import rebuild
+from engine.risk import Approved
 from engine.runner import Runner, load_engine, save_checkpoint
 from engine.state import freeze
 from engine.views import BotStatus
@@ -63,7 +66,7 @@ async def test_an_order_leaves_only_after_its_entry_is_committed() -> None:
     seen: list[tuple[str, int]] = []
 
     class Watching(FakeExchange):
-        async def submit(self, order):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        async def submit(self, order: Approved) -> Submitted:
             approved = {each for entry in journal.read() for each in entry.approved}
             seen.append((order.draft.client_id, order.draft.client_id in approved))
             return await super().submit(order)
@@ -128,8 +131,6 @@ async def test_a_restart_gives_the_same_state_with_and_without_a_checkpoint() ->
     short = load_engine(journal, LIMITS)
     assert freeze(short.state) == state
     journal_only = Engine(LIMITS)
-    from engine.recording import rebuild
-
     assert rebuild(journal_only, journal.read()) == journal.last_sequence
     assert freeze(journal_only.state) == state
 

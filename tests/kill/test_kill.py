@@ -158,8 +158,6 @@ class World:
 async def test_nothing_is_lost_or_doubled_by_any_kill(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    tmp_path: Path, record_property: Callable[[str, object], None]
-) -> None:
     worlds = [World(seed, tmp_path / str(seed)) for seed in range(1, WORLDS + 1)]
     for world in worlds:
         world.home.mkdir()

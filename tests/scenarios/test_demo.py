@@ -80,26 +80,27 @@ async def test_every_number_of_why_is_in_the_record(tmp_path: Path) -> None:
     folders = Folders(tmp_path)
     settings = demo_settings(tmp_path, SPEED)
     clock, codes = ScaledClock(START, SPEED), list[str]()
-    app = App(settings, folders, open_venue(settings, folders, clock, 7), clock, announce=codes.append, speed=SPEED)
-    console = ConsolePlatform(
-        audience=app.audience, pictures=app.renderer, clock=clock, charts=folders.charts, screen=Screen()
-    )
-    await app.start([console])
-    try:
-        await app.ready.wait()
-        await console.say(codes[0][codes[0].index("/pair") :])
-        await _start_a_grid(console)
-        async with asyncio.timeout(60):
-            while len(app.desk.fills(None, 6)) < 6:
-                await clock.sleep(60)
-        decisions = app.desk.decisions(None, 20)
-        assert len({decision.rule for decision in decisions}) >= 2
-        for decision in decisions:
-            (card,) = await console.say(f"/why d{decision.id}")
-            assert isinstance(card, Card)
-            _numbers_are_recorded(card, decision)
-    finally:
-        await app.stop()
+    with open_venue(settings, folders, clock, 7) as venue:
+        app = App(settings, folders, venue, clock, announce=codes.append, speed=SPEED)
+        console = ConsolePlatform(
+            audience=app.audience, pictures=app.renderer, clock=clock, charts=folders.charts, screen=Screen()
+        )
+        await app.start([console])
+        try:
+            await app.ready.wait()
+            await console.say(codes[0][codes[0].index("/pair") :])
+            await _start_a_grid(console)
+            async with asyncio.timeout(60):
+                while len(app.desk.fills(None, 6)) < 6:
+                    await clock.sleep(60)
+            decisions = app.desk.decisions(None, 20)
+            assert len({decision.rule for decision in decisions}) >= 2
+            for decision in decisions:
+                (card,) = await console.say(f"/why d{decision.id}")
+                assert isinstance(card, Card)
+                _numbers_are_recorded(card, decision)
+        finally:
+            await app.stop()
 
 
 async def _start_a_grid(console: ConsolePlatform) -> None:
