@@ -22,6 +22,7 @@ from commands.notice import Notice, error_notice, notices, restart_report
 from commands.pairing import LIFETIME, Pairing
 from commands.people import StoredPeople
 from commands.registry import Registry, Role, discover
+from commands.reply import Reply
 from config.schema import Settings
 from data.database import Database
 from data.equity import EquityStore
@@ -120,6 +121,7 @@ class App:
             grace_seconds=settings.scheduler.shutdown_grace_seconds,
         )
         self.registry: Registry = discover()
+        self._explainer = self._make_explainer()
         self.dispatcher = Dispatcher(self._services())
         self.platforms: list[Platform] = []
         self.ready = asyncio.Event()
@@ -148,6 +150,9 @@ class App:
         await self.scheduler.stop()
         for platform in self.platforms:
             await self._quietly(platform.stop())
+        await self.dispatcher.stop()
+        if self._explainer is not None:
+            await self._explainer.close()
         await self.pusher.stop()
         await self.runner.stop()
         save_checkpoint(self.runner)
@@ -184,8 +189,7 @@ class App:
     # -- what happened, told to people
 
     def _observe(self, outcome: Outcome) -> None:
-        if outcome.sequence or outcome.problem:
-            self._push(notices(outcome, self.desk))
+        self._push(notices(outcome, self.desk))
 
     def _tell(self, notice: Notice) -> None:
         self._push((notice,), Role.OWNER)
@@ -194,20 +198,29 @@ class App:
         if found and self.settings.alerts.enabled:
             self.pusher.push(found, role)
 
+    async def _deliver(self, recipient: str, reply: Reply) -> None:
+        name = recipient.partition(":")[0]
+        for platform in self.platforms:
+            if platform.name == name:
+                await platform.send(recipient, reply, silent=True)
+
     # -- wiring
 
+    def _make_explainer(self) -> OllamaExplainer | None:
+        ai = self.settings.ai_agent
+        if not (ai.enabled and ai.features.decision_explanation):
+            return None
+        model = ai.model
+        return OllamaExplainer(
+            base_url=str(ai.base_url),
+            model=model.model_name or "",
+            timeout_seconds=float(model.timeout_seconds or 30),
+            temperature=float(model.temperature or 0),
+            max_tokens=int(model.max_tokens or 500),
+        )
+
     def _services(self) -> Services:
-        ai, settings = self.settings.ai_agent, self.settings
-        explainer = None
-        if ai.enabled and ai.features.decision_explanation:
-            model = ai.model
-            explainer = OllamaExplainer(
-                base_url=str(ai.base_url),
-                model=model.model_name or "",
-                timeout_seconds=float(model.timeout_seconds or 30),
-                temperature=float(model.temperature or 0),
-                max_tokens=int(model.max_tokens or 500),
-            )
+        settings = self.settings
         return Services(
             registry=self.registry,
             desk=self.desk,
@@ -219,7 +232,8 @@ class App:
             pairing=self.pairing,
             announce=self._announce,
             tell=self._tell,
-            explainer=explainer,
+            deliver=self._deliver,
+            explainer=self._explainer,
             logs=LogBook(self.folders.home / settings.logging.log_file),
         )
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from config.language import _
 from data.grids import GridSpec, OutOfRange, Spacing, Trigger
@@ -152,5 +153,5 @@ def replay(
 
 
 def _refuse(problem: str) -> NoReturn:
-    Console(stderr=True).print(f"[bold red]{_('Nothing was done.')}[/] {problem}", highlight=False)
+    Console(stderr=True).print(Text.assemble((_("Nothing was done."), "bold red"), f" {problem}"), soft_wrap=True)
     raise typer.Exit(FAILED)

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from chatbot.folders import Folders
 from chatbot.venues import REPLAYED, SIMULATED, ModeUnavailable
@@ -61,7 +62,8 @@ async def examine(*, config: Path | None, home: Path | None) -> int:
         settings = load_settings(config, folders.home)
         secrets = load_secrets(folders.home, settings.api)
     except ConfigError as error:
-        console.print(f"[bold red]{_('The settings cannot be used.')}[/]\n{error}", highlight=False)
+        told = Text.assemble((_("The settings cannot be used."), "bold red"), f"\n{error}")
+        console.print(told, soft_wrap=True)
         return 1
     findings = [
         *_configured(settings, secrets, config or settings_file(folders.home)),
@@ -195,5 +197,5 @@ def _print(console: Console, findings: Iterable[Finding]) -> None:
     table = Table(show_header=False, box=None)
     signs = {True: "[green]✔[/]", False: "[red]✘[/]", None: " "}
     for finding in findings:
-        table.add_row(signs[finding.ok], finding.what, finding.result)
+        table.add_row(signs[finding.ok], Text(finding.what), Text(finding.result))
     console.print(table)

@@ -131,7 +131,8 @@ class Pusher:
     def _spread(self, notice: Notice, role: Role) -> None:
         for platform in self._platforms:
             for person in self._audience.of(platform, role):
-                self._put(person.id, notice)
+                if person.id != notice.by:
+                    self._put(person.id, notice)
 
     def _put(self, recipient: str, notice: Notice) -> None:
         parcel = Parcel(notice.card, notice.digest, (notice.card.title,))

@@ -200,7 +200,7 @@ def _narrowed(table: Table) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...
 
 def _failure(failure: Failure) -> _Body:
     units = []
-    if failure.field or failure.value:
+    if failure.value:
         units.append((_field(failure.field or _("Given"), failure.value),))
     if failure.accepted:
         units.append((_field(_("Accepted"), failure.accepted),))

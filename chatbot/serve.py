@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 from rich.console import Console
+from rich.text import Text
 
 from chatbot.app import App
 from chatbot.choice import chosen_platforms
@@ -40,7 +41,8 @@ async def serve(*, mode: str | None, config: Path | None, debug: bool, home: Pat
         try:
             settings, secrets, app = _prepared(mode, config, debug, home, console, held)
         except (ConfigError, ModeUnavailable, StorageError, OSError, ReplayDiverged) as error:
-            console.print(f"[bold red]{_('Batuta did not start.')}[/] {error}", highlight=False)
+            # Paths and names may hold brackets, which are no markup here; a line is never broken within a path.
+        console.print(Text.assemble((_("Batuta did not start."), "bold red"), f" {error}"), soft_wrap=True)
             return REFUSED
         return await _run(app, settings, secrets)
 
@@ -51,7 +53,7 @@ def _prepared(
     """Return everything read and made; ``held`` keeps what must be closed at the end."""
 
     def announce(text: str) -> None:
-        console.print(f"[bold yellow]{text}[/]", highlight=False)
+        console.print(Text(text, "bold yellow"), soft_wrap=True)
 
     folders = Folders((home or batuta_home()).expanduser().absolute())
     settings = load_settings(config, folders.home, {"operation_mode": mode} if mode else {})

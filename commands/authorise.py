@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import logging
 
+import msgspec
+
 from commands.context import People, Person
-from commands.registry import Command, Role, Tier
+from commands.registry import Command, Registry, Role, Tier
+from commands.reply import Button, Chart, Proposal, Reply
+from config.language import _
 from data.values import Millis
 
 FLOOR = {Tier.READ: Role.VIEWER, Tier.REVERSIBLE: Role.VIEWER, Tier.MONEY: Role.TRADER, Tier.RISK: Role.TRADER}
@@ -42,6 +46,28 @@ def needed(command: Command) -> Role:
 def allowed(person: Person | None, command: Command) -> bool:
     """Return whether ``person`` may run ``command``."""
     return person is not None and person.role >= needed(command)
+
+
+def needed_words(command: Command) -> str:
+    """Say who may run a command."""
+    role = needed(command)
+    name = role.name.lower()
+    return name if role is max(Role) else _("{role} or more").format(role=name)
+
+
+def offered(reply: Reply, person: Person, registry: Registry) -> Reply:
+    """Return ``reply`` without buttons for commands that ``person`` may not run."""
+
+    def usable(button: Button) -> bool:
+        found = registry.get(button.line.removeprefix("/").partition(" ")[0])
+        return found is None or allowed(person, found)
+
+    if isinstance(reply, Chart):
+        caption = msgspec.structs.replace(reply.caption, buttons=tuple(filter(usable, reply.caption.buttons)))
+        return msgspec.structs.replace(reply, caption=caption)
+    if isinstance(reply, Proposal):
+        return reply
+    return msgspec.structs.replace(reply, buttons=tuple(filter(usable, reply.buttons)))
 
 
 class Patience:

@@ -53,7 +53,7 @@ def bot_headline(bot: BotView) -> str:
 
 def profit_fields(books: Profit, quote: str) -> list[Field]:
     """Return the total and everything it is made of; grid profit never stands alone."""
-    parts = _("{grid} grid profit {unpaired} unpaired {fees} fees").format(
+    parts = _("{grid} grid profit, {unpaired} unpaired, {fees} fees").format(
         grid=amount(books.grid_profit, signed=True),
         unpaired=amount(books.unpaired, signed=True),
         fees=amount(-books.fees, signed=True),
@@ -118,7 +118,8 @@ def plan_card(plan: GridPlan) -> Card:
 
 def problem_failure(problem: Problem) -> Failure:
     """Return one reason why a grid cannot start."""
-    return Failure(problem=problem.problem, field=problem.field, value=problem.value, accepted=problem.accepted)
+    words_of_it = problem.problem[:1].upper() + problem.problem[1:]
+    return Failure(problem=words_of_it, field=problem.field, value=problem.value, accepted=problem.accepted)
 
 
 def receipt(outcomes: Sequence[Outcome], done: Card) -> Reply:

@@ -100,12 +100,12 @@ class Confirmations:
             return Text(text=asked.format(plan=stored.id))
         if typed is None:
             return Failure(
-                problem=_("The one-time code is missing. Nothing was done."), field="code",
+                problem=_("The one-time code is missing. Nothing was done."),
                 accepted=_("the code printed on the server: /confirm {plan} CODE").format(plan=stored.id),
             )  # fmt: skip
         if not self._plans.fits(stored.id, typed):
             return Failure(
-                problem=_("That is not the code. Nothing was done."), field="code",
+                problem=_("That is not the code. Nothing was done."),
                 accepted=_("the code printed on the server; after three wrong ones the plan is dropped"),
             )  # fmt: skip
         return None
@@ -146,4 +146,7 @@ def _gone(plan: str, why: Gone) -> Failure:
         Gone.DISCARDED: _("This plan was discarded. Nothing was done."),
         Gone.FOREIGN: _("This plan belongs to somebody else. Nothing was done."),
     }[why]
+    if why in (Gone.USED, Gone.DISCARDED):
+        # The ordinary double tap: nothing is wrong, and nothing else is asked for.
+        return Failure(problem=problem)
     return Failure(problem=problem, field="plan", value=plan, accepted=_("a plan of yours that is still open"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Protocol
 
 import msgspec
@@ -123,5 +123,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     logs: LogReader | None = None
     invitations: Invitations | None = None
     confirmer: Confirmer | None = None
+    afterwards: Callable[[Coroutine[None, None, Reply | None]], None] | None = None
+    """Sends the person, later and in private, what a slow answer comes to; None where nothing can be sent later."""
     private: bool = True
     """False in a chat that others read."""

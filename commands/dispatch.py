@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from commands import format as shown
-from commands.authorise import Patience, allowed, identity, needed, recognise
+from commands.authorise import Patience, allowed, identity, needed_words, offered, recognise
 from commands.complete import Choice, suggestions
 from commands.confirmation import Confirmations
 from commands.context import AgentControl, Context, Explainer, JobControl, LogReader, People, Person
@@ -69,6 +71,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     """Pushes a notice to the owners."""
     explainer: Explainer | None = None
     logs: LogReader | None = None
+    deliver: Callable[[str, Reply], Awaitable[None]] | None = None
+    """Sends a reply to ``platform:user id`` in private, outside of any answer."""
     plans: Plans | None = None
 
 
@@ -84,6 +88,7 @@ class Dispatcher:
             lifetime=chat.plan_expiry_seconds * 1000, tolerance_percent=chat.price_tolerance_perc,
         )  # fmt: skip
         self._patience = Patience()
+        self._later: set[asyncio.Task[None]] = set()
         self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     async def handle(self, request: Request) -> tuple[Reply, ...]:
@@ -97,6 +102,12 @@ class Dispatcher:
             except Exception as error:
                 failure = _failure(error)
                 return () if person is None else (failure,)
+
+    async def stop(self) -> None:
+        """Give up what would still be sent afterwards."""
+        for task in tuple(self._later):
+            task.cancel()
+        await asyncio.gather(*self._later, return_exceptions=True)
 
     async def complete(self, request: Request, command: str, parameter: str, prefix: str) -> tuple[Choice, ...]:
         """Return at most 25 suggestions for a parameter; none for people who may not run the command."""
@@ -146,7 +157,8 @@ class Dispatcher:
         answer = await command.handler(ctx, **arguments)
         if isinstance(answer, Planned):
             answer = self._confirmations.propose(ctx, command, arguments, answer)
-        return answer if isinstance(answer, tuple) else (answer,)
+        replies = answer if isinstance(answer, tuple) else (answer,)
+        return tuple(offered(each, person, self._services.registry) for each in replies)
 
     def _context(self, request: Request, person: Person) -> Context:
         services = self._services
@@ -155,7 +167,21 @@ class Dispatcher:
             jobs=services.jobs, agents=services.agents, people=services.people, registry=services.registry,
             platform=request.platform, explainer=services.explainer, logs=services.logs,
             invitations=services.pairing, confirmer=self._confirmations, private=request.private,
+            afterwards=partial(self._afterwards, person) if services.deliver is not None else None,
         )  # fmt: skip
+
+    def _afterwards(self, person: Person, work: Coroutine[None, None, Reply | None]) -> None:
+        task = asyncio.create_task(self._deliver(person, work), name=f"afterwards {person.id}")
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    async def _deliver(self, person: Person, work: Coroutine[None, None, Reply | None]) -> None:
+        try:
+            reply = await work
+            if reply is not None and self._services.deliver is not None:
+                await self._services.deliver(person.id, reply)
+        except Exception:
+            _log.exception("nothing came afterwards for %s", person.id)
 
     def _repeated(self, request: Request) -> bool:
         key = (request.platform, request.update_id)
@@ -204,6 +230,8 @@ class Dispatcher:
                 services.tell(pairing_locked(request.user_name, who, now))
         if not heard:
             return ()
+        if result is Refusal.WRONG and not typed:
+            return (Failure(problem=_("A code is missing."), accepted=_("/pair and the eight digits you were given")),)
         if result is Refusal.WRONG:
             accepted = _("a code that is less than 10 minutes old")
             return (Failure(problem=_("This code does not work."), accepted=accepted),)
@@ -214,9 +242,13 @@ class Dispatcher:
         if not request.private:
             return ()
         near = self._services.registry.near(name, [each.name for each in self.visible(person)])
+        buttons = tuple(Button(f"/{each}", f"/{each}") for each in near)
+        if not near and not request.line.lstrip().startswith("/"):
+            said = _("I understand commands, such as /status. /help shows all of them.")
+            return (Text(text=said, buttons=(Button(_("Status"), "/status"), Button(_("Help"), "/help"))),)
         problem = _("There is no command /{name}.") if name else _("That is not a command.")
-        accepted = ", ".join(f"/{each}" for each in near) or "/help"
-        buttons = tuple(Button(f"/{each}", f"/{each}") for each in near) or (Button("/help", "/help"),)
+        accepted = ", ".join(button.label for button in buttons) or "/help"
+        buttons = buttons or (Button("/help", "/help"),)
         return (Failure(problem=problem.format(name=name[:32]), accepted=accepted, buttons=buttons),)
 
     def _too_old(self, request: Request, command: Command) -> Failure | None:
@@ -237,7 +269,7 @@ class Dispatcher:
 def _not_allowed(person: Person, command: Command) -> Failure:
     return Failure(
         problem=_("You may not use /{command}.").format(command=command.name), field="role",
-        value=person.role.name.lower(), accepted=_("{role} or more").format(role=needed(command).name.lower()),
+        value=person.role.name.lower(), accepted=needed_words(command),
     )  # fmt: skip
 
 

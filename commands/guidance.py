@@ -112,9 +112,7 @@ async def ask_investment(ctx: Context, spec: GridSpec, market: Market) -> Reply 
     """Offer shares of what is free, as far as each can start this grid; ``spec.investment`` is not looked at."""
     assets = await ctx.desk.assets()
     free = sum((each.free for each in assets if each.asset == market.quote), ZERO)
-    # The configured investment is offered too, wherever it is enough for a grid.
-    usual = min(ctx.settings.trading.capital_per_pair_usd, free)
-    amounts = sorted({usual, *(_two_digits(free * part / HUNDRED) for part in SHARES)} - {ZERO})
+    amounts = sorted({_usual(ctx, free), *(_two_digits(free * part / HUNDRED) for part in SHARES)} - {ZERO})
     plans = [await ctx.desk.plan(msgspec.structs.replace(spec, investment=each)) for each in amounts]
     if not plans:
         return Failure(
@@ -170,6 +168,12 @@ def _range_words(proposed: GridRange) -> str:
 def _range_button(market: Market, proposed: GridRange) -> tuple[Button, ...]:
     line = f"/grid {market.symbol} {plain(proposed.lower)} {plain(proposed.upper)} {proposed.levels}"
     return line_button(f"{proposed.label} {plain(proposed.lower)}–{plain(proposed.upper)}", line)
+
+
+def _usual(ctx: Context, free: Decimal) -> Decimal:
+    """Return the configured investment, or zero where it is not there or could not pay for a single order."""
+    wanted, least = ctx.settings.trading.capital_per_pair_usd, ctx.settings.grid.spot.min_order_size_usd
+    return wanted if least <= wanted <= free else ZERO
 
 
 def _per_cycle(plan: GridPlan, free: Decimal) -> str:

@@ -15,6 +15,7 @@ from config.language import _, ngettext
 from data.decisions import Decision, Rule
 from data.events import (
     AdvicePosted,
+    Control,
     EngineStarted,
     OrderAbsent,
     OrderAccepted,
@@ -50,6 +51,12 @@ class Lane(IntEnum):
     DIGEST = 3
 
 
+_ASKED = frozenset({
+    Rule.OPEN_GRID, Rule.PAUSE_BOT, Rule.RESUME_BOT, Rule.STOP_BOT, Rule.CHANGE_EXIT, Rule.CHANGE_TRADING_STATE
+})  # fmt: skip
+"""What a person does by a command, and is answered with a receipt."""
+
+
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """One message nobody asked for."""
 
@@ -63,6 +70,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     card: Card
     silent: bool = False
     """Delivered without sound."""
+    by: str = ""
+    """Whose doing it is; they have the receipt and are not told again."""
     digest: str = ""
     """Said of several sent as one; ``{n}`` stands for how many. Empty: the newest stands for all."""
 
@@ -86,7 +95,7 @@ def restart_report(
     active = [each for each in desk.bots() if each.status.active]
     fields = [
         Field(_("Bots"), ngettext("{n} active", "{n} active", len(active)).format(n=len(active))),
-        Field(_("Trading"), words.trading_state(engine.trading_state)),
+        Field(_("Trading"), words.trading(engine.trading_state)),
         Field(_("Fills found"), str(sum(each.recovered_fills for each in reconciled))),
         Field(_("Orders clarified"), str(sum(each.resolved_orders for each in reconciled))),
     ]
@@ -98,7 +107,7 @@ def restart_report(
         what=_("books disagree on {symbols}").format(symbols=", ".join(gaps)) if gaps else agree
     )
     lane = Lane.CRITICAL if gaps else Lane.REPLY
-    return _notice("restart", lane, at, _card(title, *fields, buttons=_open("/bots", _("Bots"))), mode=engine.mode)
+    return _notice("restart", lane, at, _card(title, *fields, mode=engine.mode, buttons=_open("/bots", _("Bots"))), mode=engine.mode)
 
 
 def error_notice(what: str, error_id: str, at: Millis) -> Notice:
@@ -113,7 +122,7 @@ def person_joined(name: str, identity: str, role: str, at: Millis) -> Notice:
         _("{name} may now talk to me as {role}").format(name=name, role=role), Field(_("Identity"), identity),
         buttons=_open("/people", _("People")),
     )  # fmt: skip
-    return _notice(f"joined:{identity}", Lane.CRITICAL, at, card)
+    return msgspec.structs.replace(_notice(f"joined:{identity}", Lane.CRITICAL, at, card), by=identity)
 
 
 def pairing_locked(name: str, identity: str, at: Millis) -> Notice:
@@ -150,6 +159,14 @@ def _of_event(outcome: Outcome, desk: Desk) -> Notice | None:
 
 
 def _of_decision(decision: Decision, outcome: Outcome, desk: Desk) -> Notice | None:
+    told = _told_of(decision, outcome, desk)
+    event, ended = outcome.event, told is not None and told.lane is Lane.CRITICAL and decision.rule is Rule.STOP_BOT
+    if told is None or ended or decision.rule not in _ASKED or not isinstance(event, Control):
+        return told
+    return msgspec.structs.replace(told, by=event.by)
+
+
+def _told_of(decision: Decision, outcome: Outcome, desk: Desk) -> Notice | None:
     rule = decision.rule
     match rule:
         case Rule.OPEN_GRID:
@@ -323,7 +340,7 @@ def _notice(
 def _bot_card(
     title: str, view: BotView | None, *fields: Field, buttons: tuple[Button, ...] = (), mode: Mode | None = None
 ) -> Card:
-    named = (Field(_("Bot"), _named(view.id, view)),) if view else ()
+    named = (Field(_("Bot"), _named(view.id, view)),) if view and _named(view.id, view) not in title else ()
     return _card(title, *named, *fields, buttons=buttons, mode=view.spec.mode if view else mode)
 
 

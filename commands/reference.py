@@ -1,4 +1,4 @@
-"""The documentation that is made from the code: the tables of commands and of refusals. ``--check`` only compares."""
+"""The documentation made from the code: tables of commands, refusals and settings. ``--check`` only compares."""
 
 from __future__ import annotations
 
@@ -10,12 +10,22 @@ from commands import words
 from commands.authorise import needed
 from commands.parse import accepted
 from commands.registry import Command, Parameter, Registry, Tier, discover
+from config.handbook import handbook
 from config.language import _
 from data.orders import RefusalCode
 
 ROOT = Path(__file__).resolve().parent.parent
 _COMMANDS = ("<!-- commands:begin -->", "<!-- commands:end -->")
 _REFUSALS = ("<!-- refusals:begin -->", "<!-- refusals:end -->")
+_SETTINGS = ("<!-- settings:begin -->", "<!-- settings:end -->")
+_SETTINGS_FRAME = """# Settings
+
+Put what you change into `config.yaml` in your home directory; what you leave out keeps its default. The environment
+changes single settings: `BATUTA_GRID__INITIAL_LEVELS=12` is `grid.initial_levels`. Whoever owns the engine sees what is
+in force with `/settings all`. Settings marked *not used yet* are read and checked, but nothing acts on them.
+
+{}
+"""
 
 
 def command_table(registry: Registry) -> str:
@@ -48,12 +58,30 @@ def refusal_table() -> str:
     return _table((_("Code"), _("Meaning")), rows)
 
 
+def settings_pages() -> str:
+    """Return a Markdown text with every setting: default, meaning and what is accepted, by section."""
+    parts: list[str] = []
+    rows: list[tuple[str, ...]] = []
+    head = (_("Setting"), _("Default"), _("Meaning"), _("Accepts"))
+    # Settings that stand outside every section come first, or they would seem to belong to the one before them.
+    for each in sorted(handbook(), key=lambda each: each.is_section or "." in each.name):
+        if not each.is_section:
+            meaning = each.meaning if each.used else f"{each.meaning} *{_('Not used yet.')}*"
+            rows.append((f"`{each.name}`", f"`{each.default}`", meaning, each.accepted))
+        elif "." not in each.name:
+            parts += [_table(head, rows)] if rows else []
+            parts += [f"## {each.name}", each.meaning]
+            rows = []
+    return "\n\n".join([*parts, _table(head, rows)])
+
+
 def refresh(root: Path, registry: Registry, *, check: bool) -> tuple[str, ...]:
     """Bring the generated parts below ``root`` up to date, or only look; return what was out of date."""
     documents: Sequence[tuple[Path, tuple[str, str], Callable[[], str], str]] = (
         (root / "README.md", _COMMANDS, lambda: command_table(registry), ""),
         (root / "docs" / "commands.md", _COMMANDS, lambda: command_pages(registry), "# Commands\n\n{}\n"),
         (root / "docs" / "risk.md", _REFUSALS, refusal_table, "# Why risk refuses an order\n\n{}\n"),
+        (root / "docs" / "settings.md", _SETTINGS, settings_pages, _SETTINGS_FRAME),
     )
     return tuple(
         str(path.relative_to(root))

@@ -75,6 +75,15 @@ def trading_state(state: TradingState) -> str:
     }[state]
 
 
+def trading(state: TradingState) -> str:
+    """Say the same beside a label that says trading."""
+    return {
+        TradingState.ACTIVE: _("active"),
+        TradingState.REDUCING: _("only reduces"),
+        TradingState.HALTED: _("halted"),
+    }[state]
+
+
 def status(value: BotStatus) -> str:
     """Say where a bot is in its life."""
     return {

@@ -15,5 +15,6 @@ logs         the program's log, without secrets
 language     the language each person is spoken to in
 catalogue    translations read from `.po` files
 template     the list of texts to translate
+handbook     what `default.yaml` says of every setting
 paths        where Batuta keeps its files
 """

@@ -19,9 +19,18 @@ Text = tuple[str, str | None]
 
 
 def texts(code: str) -> Iterator[Text]:
-    """Yield the texts that a module marks with ``_`` or ``ngettext``."""
+    """Yield the texts of a module: those in ``_`` or ``ngettext``, the help of commands, what a job or agent is for."""
     for node in ast.walk(ast.parse(code)):
         match node:
+            case ast.AsyncFunctionDef() if any(_calls(each, "command") for each in node.decorator_list):
+                short, _rest, details = (ast.get_docstring(node) or "").partition("\n")
+                yield from ((text, None) for text in (short, details.strip()) if text)
+            case ast.Call(func=ast.Name(id="Param"), args=[ast.Constant(value=str(text)), *_more]):
+                yield text, None
+            case ast.Call(func=ast.Name(id="Job"), keywords=[*given]):
+                yield from ((text, None) for each in given if each.arg == "what" for text in _constant(each.value))
+            case ast.Assign(targets=[ast.Name(id="what")], value=ast.Constant(value=str(text))):
+                yield text, None
             case ast.Call(func=ast.Name(id="_"), args=[ast.Constant(value=str(text))]):
                 yield text, None
             case ast.Call(
@@ -50,6 +59,15 @@ def main() -> int:
         return int(TEMPLATE.read_text(encoding="utf-8") != current)
     TEMPLATE.write_text(current, encoding="utf-8")
     return 0
+
+
+def _constant(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+
+
+def _calls(node: ast.expr, name: str) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
 
 
 def _block(text: Text, files: set[str]) -> str:

@@ -67,9 +67,7 @@ def allocation_problems(spec: GridSpec, market: Market, account: Account, limits
 
 def _problem(spec: GridSpec, text: str, room: Decimal) -> Problem:
     most = max(ZERO, room).quantize(Decimal("0.01"), "ROUND_FLOOR")
-    return Problem(
-        field="investment", value=plain(spec.investment), problem=text, accepted=f"at most {plain(most)}"
-    )
+    return Problem(field="investment", value=plain(spec.investment), problem=text, accepted=f"at most {plain(most)}")
 
 
 def _price(state: EngineState, symbol: str) -> Decimal | None:

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from data.decisions import Alternative, Decision, Input, Rule
-from data.events import Event, TickerMoved
+from data.events import Event, StopReason, TickerMoved
 from data.market import Ticker
 from data.orders import Draft, Order, OrderStatus, Purpose, RefusalCode, Refused
 from data.values import Millis
 from engine import risk
 from engine.apply import apply
 from engine.change import Change
+from engine.controls import stop
 from engine.decision import Wish, decide, edges, judge, quiet_band
 from engine.outcome import CancelRequest, Outcome
 from engine.risk import Approved, RiskLimits
@@ -143,6 +144,8 @@ class _Result:
             else:
                 refused.append(verdict)
                 _hold_off(bot, draft, verdict.code)
+                if bot.status is BotStatus.STOPPING and draft.purpose is Purpose.INITIAL:
+                    break
         self.refused += refused
         rule = change.rule
         if bot.status is BotStatus.STOPPED and rule in (Rule.CLOSE_INVENTORY, Rule.REPLACE_ORDER):
@@ -150,6 +153,10 @@ class _Result:
         if rule is not None:
             self._decide(bot, rule, change.inputs, wish.alternatives, approved, refused, wish.cancels)
         self._engine._watch(bot)
+        if bot.status is BotStatus.STOPPING and any(each.draft.purpose is Purpose.INITIAL for each in refused):
+            # A bot without its inventory would bid for ever and have no exit watched.
+            why = [Input("refused", refused[0].code.value)]
+            self.conclude(bot, Change(bot=bot, rule=Rule.STOP_BOT, inputs=why), decide(state, bot, change, at))
 
     def resend(self, order: Order, change: Change) -> None:
         """Send an order again that proved absent, under the same id."""
@@ -215,6 +222,8 @@ def _hold_off(bot: Bot, draft: Draft, code: RefusalCode) -> None:
         bot.slots[draft.slot].blocked = True
     elif draft.purpose is Purpose.CLOSE:
         bot.close_blocked = True
+    else:
+        stop(bot, StopReason.FAILED_START, sell=False)
 
 
 QUIET = Outcome(sequence=0, event=TickerMoved(at=0, ticker=Ticker("", Decimal(0), Decimal(0), Decimal(0), 0)))

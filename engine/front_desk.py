@@ -39,7 +39,7 @@ class FrontDesk:
         mode: Mode,
         max_bots: int,
         min_order: Decimal = ZERO,
-        allocation: Allocation = Allocation(),
+        allocation: Allocation | None = None,
     ) -> None:
         """Serve the engine of ``runner``.
 
@@ -47,7 +47,7 @@ class FrontDesk:
         """
         self._runner, self._equity = runner, equity
         self._version, self._mode, self._max_bots = version, mode, max_bots
-        self._min_order, self._allocation = min_order, allocation
+        self._min_order, self._allocation = min_order, allocation or Allocation()
         self._started_at = runner.clock.now()
 
     async def ask(self, control: Control) -> Outcome:

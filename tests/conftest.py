@@ -1,10 +1,13 @@
-"""What all tests share: one option, and how the Telegram library counts time."""
+"""What all tests share: one option, logs as they were, and how the Telegram library counts time."""
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
 
 import pytest
+import structlog
 
 # Read when the library is imported: without it, it warns at every flood.
 os.environ.setdefault("PTB_TIMEDELTA", "true")
@@ -19,3 +22,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def update_golden(pytestconfig: pytest.Config) -> bool:
     """Return whether golden files are written instead of compared."""
     return bool(pytestconfig.getoption("--update-golden"))
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Undo what a test that sets up the program's logs does to the process."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    loggers = (each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger))
+    levels = {each: each.level for each in loggers}
+    yield
+    for handler in [each for each in root.handlers if each not in handlers]:
+        root.removeHandler(handler)
+        handler.close()
+    root.setLevel(level)
+    for logger, before in levels.items():
+        logger.setLevel(before)
+    structlog.reset_defaults()

@@ -59,4 +59,4 @@ def _row(ctx: Context, agent: AgentView) -> tuple[str, ...]:
     if agent.last_at is not None:
         age = _("{age} ago").format(age=duration(ctx.clock_now - agent.last_at))
         said = f"{agent.last_advice}, {age}" if agent.last_advice else age
-    return (agent.name, state, said, str(agent.restarts), agent.what)
+    return (agent.name, state, said, str(agent.restarts), _(agent.what))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from commands.context import Context
 from commands.format import amount, quantity, zone_of
 from commands.matching import unavailable
@@ -20,7 +22,12 @@ async def balance(ctx: Context) -> Answer:
         assets = await ctx.desk.assets()
     except ExchangeUnavailable as error:
         return unavailable(error)
-    engine = ctx.desk.engine()
+    engine, money = ctx.desk.engine(), {ctx.settings.exchange.quote, *(each.market.quote for each in ctx.desk.bots())}
+
+    def held(value: Decimal, asset: str) -> str:
+        # Fees leave money with many decimals that nobody reads; coins are what an order can be made of.
+        return amount(value) if asset in money else quantity(value)
+
     notes = [
         _("Bots are worth {equity} ({mode}).").format(equity=amount(each.equity, each.quote), mode=each.mode.value)
         for each in standings(ctx.desk, ctx.clock_now, zone_of(ctx))
@@ -32,10 +39,10 @@ async def balance(ctx: Context) -> Answer:
         rows=tuple(
             (
                 each.asset,
-                quantity(each.free + each.locked),
-                quantity(each.free),
-                quantity(each.locked),
-                quantity(each.in_bots),
+                held(each.free + each.locked, each.asset),
+                held(each.free, each.asset),
+                held(each.locked, each.asset),
+                held(each.in_bots, each.asset),
             )
             for each in assets
         ),

@@ -75,8 +75,9 @@ async def grid(
 
 
 def _bad_upper(market: Market, lower: Decimal, upper: Decimal | None) -> Failure:
+    missing, turned = _("The range needs a highest price."), _("The highest price must lie above the lowest.")
     return Failure(
-        problem=_("The range needs a highest price."),
+        problem=missing if upper is None else turned,
         field="upper",
         value="" if upper is None else plain(upper),
         accepted=_("a price above {lower}").format(lower=plain(lower)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from commands.authorise import allowed, needed
+from commands.authorise import allowed, needed_words
 from commands.context import Context
 from commands.parse import accepted
 from commands.plan import Answer
@@ -46,7 +46,8 @@ def _all(mine: Sequence[Command]) -> Text:
     for group in groups:
         lines = [f"/{each.name} – {_(each.help)}" for each in mine if each.group == group]
         parts.append("\n".join([_group_word(group), *lines]))
-    parts.append(_("More about one: /help grid"))
+    names = [each.name for each in mine]
+    parts.append(_("More about one: /help {command}").format(command="grid" if "grid" in names else names[0]))
     buttons = [Button(_("Status"), "/status"), Button(_("Bots"), "/bots")]
     return Text(text="\n\n".join(parts), buttons=tuple(buttons))
 
@@ -54,7 +55,7 @@ def _all(mine: Sequence[Command]) -> Text:
 def _one(found: Command) -> Card:
     fields = [Field(_("Usage"), found.usage)]
     fields += [Field(each.name, _parameter(each)) for each in found.parameters]
-    fields.append(Field(_("Who"), _("{role} or more").format(role=needed(found).name.lower())))
+    fields.append(Field(_("Who"), needed_words(found)))
     fields.append(Field(_("Before it runs"), _before(found.tier)))
     return Card(
         title=f"/{found.name}: {_(found.help)}",

@@ -63,7 +63,7 @@ async def _do(ctx: Context, act: Act, job: JobView) -> Answer:
         case _:
             assert_never(act)
     now = next((each for each in ctx.jobs.jobs() if each.name == job.name), job)
-    fields = [Field(_("What it does"), job.what), Field(_("Next"), _next(ctx, now))]
+    fields = [Field(_("What it does"), _(job.what)), Field(_("Next"), _next(ctx, now))]
     if now.last_error:
         fields.append(Field(_("Last error"), now.last_error))
     buttons = (*undo, Button(_("Jobs"), "/jobs"))
@@ -82,7 +82,7 @@ def _which(act: Act, name: str | None, known: list[str]) -> Failure:
 
 def _row(ctx: Context, job: JobView) -> tuple[str, ...]:
     last = "–" if job.last_at is None else _("{age} ago").format(age=duration(ctx.clock_now - job.last_at))
-    return (job.name, _next(ctx, job), f"{last}, {_('failed')}" if job.last_error else last, job.what)
+    return (job.name, _next(ctx, job), f"{last}, {_('failed')}" if job.last_error else last, _(job.what))
 
 
 def _next(ctx: Context, job: JobView) -> str:

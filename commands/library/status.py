@@ -20,7 +20,7 @@ async def status(ctx: Context) -> Answer:
     engine, now, bots = ctx.desk.engine(), ctx.clock_now, ctx.desk.bots()
     money = standings(ctx.desk, now, zone_of(ctx))
     active = [each for each in bots if each.status.active]
-    trading = words.trading_state(engine.trading_state)
+    trading = words.trading(engine.trading_state)
     if engine.trading_state_reason and engine.trading_state is not TradingState.ACTIVE:
         trading = f"{trading}: {engine.trading_state_reason}"
     fields = [

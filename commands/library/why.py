@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 
-from commands.context import Context
+from commands.context import Context, Explainer
 from commands.format import zone_of
 from commands.matching import find_bot
 from commands.plan import Answer
 from commands.reasons import decision_card, facts_of
 from commands.registry import Param, command
-from commands.reply import Button, Failure, Text
+from commands.reply import Button, Failure, Reply, Text
 from config.language import _
 from data.decisions import Decision
 
@@ -41,8 +42,21 @@ async def why(
     shown = msgspec.structs.replace(card, buttons=_buttons(ctx, found))
     if ctx.explainer is None:
         return shown
-    words = await ctx.explainer.explain(found, facts_of(card))
-    return (shown, Text(text=_("The local model says: {words}").format(words=words))) if words else shown
+    explanation = _explanation(ctx.explainer, found, facts_of(card))
+    if ctx.afterwards is not None:
+        # The facts never wait for a model.
+        ctx.afterwards(explanation)
+        return shown
+    reply = await explanation
+    return (shown, reply) if reply else shown
+
+
+async def _explanation(explainer: Explainer, decision: Decision, facts: Sequence[str]) -> Reply | None:
+    words = await explainer.explain(decision, facts)
+    if not words:
+        return None
+    text = _("Decision {id}, the local model says: {words}").format(id=decision.id, words=words)
+    return Text(text=text)
 
 
 def _find(ctx: Context, what: str | None) -> Decision | Failure:

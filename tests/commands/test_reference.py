@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from commands.reference import command_pages, command_table, main, refresh, refusal_table
+from commands.reference import command_pages, command_table, main, refresh, refusal_table, settings_pages
 from commands.registry import Registry, command_of
+from config.diagnosis import setting_names
 from data.orders import RefusalCode
 from tests.commands.house import World, commands_of
 from tests.commands.test_registry import paint
 
 REGISTRY = Registry([*commands_of(World()), command_of(paint)])
+MADE = ("README.md", "docs/commands.md", "docs/risk.md", "docs/settings.md")
 
 
 def test_the_table_has_every_visible_command() -> None:
@@ -36,11 +38,19 @@ def test_every_refusal_is_explained() -> None:
     assert all(f"`{code.value}`" in refusal_table() for code in RefusalCode)
 
 
+def test_every_setting_has_a_row_in_its_section() -> None:
+    pages = settings_pages()
+    assert all(f"\n| `{name}` | " in pages for name in setting_names())
+    assert all(f"## {name}\n" in pages for name in ("grid", "risk_management", "chat"))
+    assert "| `grid.initial_levels` | `10` | " in pages
+    assert "*Not used yet.*" in next(line for line in pages.splitlines() if "`trading.max_concurrent_pairs`" in line)
+
+
 def test_documents_are_made_once_and_then_agree(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("before\n<!-- commands:begin -->\nold\n<!-- commands:end -->\nafter\n")
-    assert refresh(tmp_path, REGISTRY, check=True) == ("README.md", "docs/commands.md", "docs/risk.md")
+    assert refresh(tmp_path, REGISTRY, check=True) == MADE
     assert not (tmp_path / "docs").exists()
-    assert refresh(tmp_path, REGISTRY, check=False) == ("README.md", "docs/commands.md", "docs/risk.md")
+    assert refresh(tmp_path, REGISTRY, check=False) == MADE
     assert refresh(tmp_path, REGISTRY, check=True) == ()
     readme = (tmp_path / "README.md").read_text()
     assert readme.startswith("before\n")
@@ -60,4 +70,4 @@ def test_the_check_fails_until_it_was_written(tmp_path: Path, capsys: pytest.Cap
     assert "out of date" in capsys.readouterr().out
     assert main([], tmp_path) == 0
     assert main(["--check"], tmp_path) == 0
-    assert capsys.readouterr().out.count("written") == 3
+    assert capsys.readouterr().out.count("written") == len(MADE)

@@ -191,7 +191,11 @@ class Reference:
         if trigger.kind is TriggerKind.PRICE:
             return trigger.value
         if self.base == 0:
-            return None
+            # Without base no price changes anything: the exit is reached at every price or at none.
+            change, limit = self.cash - self.spec.investment, self.spec.investment * trigger.value / 100
+            if below:
+                return Decimal(10**9) if change <= -limit else None
+            return Decimal(0) if change >= limit else None
         aim = self.spec.investment * (100 - trigger.value if below else 100 + trigger.value) / 100
         return (aim - self.cash) / self.base
 

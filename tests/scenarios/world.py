@@ -31,13 +31,14 @@ class OwnPictures:
 class World:
     """The engine and everything around it but the chat."""
 
-    def __init__(self, home: Path) -> None:
-        """Lay everything out below ``home``; nothing runs yet."""
+    def __init__(self, home: Path, model_url: str = "") -> None:
+        """Lay everything out below ``home``; nothing runs yet. ``model_url`` is where a language model answers."""
         self.clock = ManualClock(START)
         self.announced: list[str] = []
         self.pictures = OwnPictures()
         self.folders = Folders(home)
-        settings = Settings.model_validate({"exchange": {"name": "simulated"}})
+        model = {"enabled": True, "base_url": model_url, "model_settings": {"timeout_seconds": 2}} if model_url else {}
+        settings = Settings.model_validate({"exchange": {"name": "simulated"}, "ai_agent": model})
         exchange = SimulatedExchange(clock=self.clock, balances=settings.paper.initial_balances, seed=5)
         self.app = App(settings, self.folders, exchange, self.clock, announce=self.announced.append)
 

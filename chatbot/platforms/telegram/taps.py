@@ -12,7 +12,7 @@ from telegram import Message
 from chatbot.platform import SendError
 from chatbot.platforms.telegram.markup import LIMITS
 from chatbot.platforms.telegram.sender import Place, Sender, settled
-from chatbot.rendering import Block, Part, Style, parts
+from chatbot.rendering import Block, Part, Style, parts, plain
 from commands.reply import Card, Chart, Failure, Proposal, Reply, Table, Text
 from config.language import _
 
@@ -86,10 +86,11 @@ class Taps:
         self._closed[tap.message.chat_id, tap.message.message_id] = None
         _forget(self._closed)
         mark = _("✔ Confirmed by {name}") if tap.command == "confirm" else _("✖ Discarded by {name}")
-        before = [Block(Style.PLAIN, line) for line in (tap.message.text or "").split("\n")]
+        said = _settled_lines(tap.message.text or "")
+        before = [Block(Style.PLAIN, line) for line in said]
         close = [Block(Style.PLAIN, ""), Block(Style.TITLE, mark.format(name=tap.by))]
         shown = parts(reply, LIMITS, tap.zone)
-        whole = Part((*before, *close, *shown[0].blocks), shown[0].rows)
+        whole = Part((*before, *close, *_news(shown[0].blocks, said)), shown[0].rows)
         fits = len(shown) == 1 and shown[0].picture is None and LIMITS.size(whole.blocks) <= LIMITS.text
         if fits and await self._edited(tap, whole):
             return True
@@ -121,6 +122,24 @@ class Taps:
 
     def _is_closed(self, tap: Tap) -> bool:
         return (tap.message.chat_id, tap.message.message_id) in self._closed
+
+
+def _settled_lines(text: str) -> list[str]:
+    # Until when a plan may be confirmed is of no interest once it was.
+    until = _("Can be confirmed until {time}.").partition("{time}")[0]
+    lines = text.rstrip().split("\n")
+    if lines[-1].startswith(until):
+        lines = "\n".join(lines[:-1]).rstrip().split("\n")
+    return lines
+
+
+def _news(receipt: Sequence[Block], said: Sequence[str]) -> Sequence[Block]:
+    # What the plan above says in the same words need not be read twice; the title always stays.
+    title, *rest = receipt
+    new = [each for each in rest if not plain([each]).strip() or plain([each]) not in said]
+    while new and not plain(new[-1:]).strip():
+        del new[-1]
+    return (title, *new)
 
 
 def _place(tap: Tap, reply: bool = False) -> Place:

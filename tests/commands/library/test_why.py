@@ -84,7 +84,7 @@ async def test_the_local_model_speaks_second_and_only_about_the_facts() -> None:
     stage = Stage(desk=history(), explained=True)
     replies = await stage.say("/why d101")
     assert isinstance(replies[0], Card)
-    assert replies[1] == Text(text="The local model says: It paired a slot (101).")
+    assert replies[1] == Text(text="Decision 101, the local model says: It paired a slot (101).")
     assert "Knew: fill price: 57950.0 (120 ms old)" in stage.explainer.heard[0]
 
 

@@ -69,7 +69,7 @@ def test_the_identity_is_exact_for_any_fills(
             arrived = book_bought(books, traded, fill(traded, Side.BUY, price, quantity), purpose)
             if purpose is Purpose.INITIAL:
                 for each in held:
-                    each.awaiting = arrived / 3
+                    each.awaiting = D("0.5")
                 share(arrived, held, price)
                 for each in held:
                     each.awaiting = ZERO
