@@ -27,6 +27,7 @@ check: .venv/.dev ## format, lint, types, layers, generated documentation
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>&1 | tail -n 40; exit $${PIPESTATUS[0]}
 	@$(BIN)/python -m commands.reference --check
+	@$(BIN)/python -m config.template --check
 
 bench: .venv/.dev ## measure the hot paths
 	@$(BIN)/python -m tests.benchmarks $(ARGS)

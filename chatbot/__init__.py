@@ -10,6 +10,7 @@ choice          which chats to start
 venues          which exchange adapter to use
 recording       which recorded market to play, and when
 folders         the files of one home directory
+heartbeat       the sign of life in a file
 logbook         the program's own log, read back
 trade_log       one row per fill, for spreadsheets
 platform        what every chat is to the rest, and its errors

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import secrets as randomness
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from importlib.metadata import version
 
 import structlog
 
 from chatbot.charts.renderer import Renderer
 from chatbot.folders import Folders
+from chatbot.heartbeat import Heartbeat
 from chatbot.logbook import LogBook
 from chatbot.platform import Audience, Platform
 from chatbot.push import Pusher
@@ -91,6 +91,8 @@ class App:
         """
         self.settings, self.folders, self.clock, self._announce = settings, folders, clock, announce
         self.database = Database(folders.database)
+        self.heartbeat = Heartbeat(folders.heartbeat)
+        self._was_alive_at = self.heartbeat.last()
         self.journal = Journal(self.database)
         self._was_sequence = self.journal.last_sequence
         self.runner = Runner(load_engine(self.journal, limits_of(settings)), self.journal, exchange, clock)
@@ -157,6 +159,7 @@ class App:
         await self.runner.stop()
         save_checkpoint(self.runner)
         await self.renderer.close()
+        self.heartbeat.end(self.clock.now())
         self.database.close()
 
     async def _quietly(self, work: Awaitable[None]) -> None:
@@ -174,8 +177,11 @@ class App:
                 break
             except ExchangeUnavailable as error:
                 log.warning("exchange_unavailable", reason=str(error), retry_seconds=pause)
-                await self.clock.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
+            except Exception:
+                # Without a connection nothing trades and no exit is watched; giving up in silence would be the worst.
+                log.exception("connecting_broke_off", retry_seconds=pause)
+            await self.clock.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
         await self._heartbeat()
         await self.scheduler.start()
         self._report_restart(reports)
@@ -184,7 +190,7 @@ class App:
 
     def _report_restart(self, reports: Sequence[Reconciled]) -> None:
         if self._was_sequence:
-            self._push((restart_report(self.desk, self.clock.now(), reports),))
+            self._push((restart_report(self.desk, self.clock.now(), reports, self._was_alive_at),))
 
     # -- what happened, told to people
 
@@ -284,7 +290,7 @@ class App:
         self.database.checkpoint()
 
     async def _heartbeat(self) -> None:
-        self.folders.heartbeat.write_text(datetime.fromtimestamp(self.clock.now() / 1000, UTC).isoformat() + "\n")
+        self.heartbeat.beat(self.clock.now())
 
     async def _back_up(self) -> None:
         keep = self.settings.storage.backups_to_keep

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from chatbot.folders import Folders
+from chatbot.heartbeat import Heartbeat
 from chatbot.venues import REPLAYED, SIMULATED, ModeUnavailable
 from config.language import _
 from config.load import load_settings
@@ -45,23 +46,23 @@ class Finding(msgspec.Struct, frozen=True):
 
 def healthy(home: Path | None) -> int:
     """Return 0 when a running engine left a sign of life lately, else 1."""
-    folders = Folders((home or batuta_home()).expanduser().absolute())
     try:
+        folders = Folders((home or batuta_home()).expanduser().absolute())
         settings = load_settings(home=folders.home)
-        age = SystemClock().now() - int(folders.heartbeat.stat().st_mtime * 1000)
-    except (OSError, ConfigError):
+    except (ConfigError, OSError):
         return 1
-    return 0 if age < settings.scheduler.heartbeat_seconds * STALE_BEATS * 1000 else 1
+    within = settings.scheduler.heartbeat_seconds * STALE_BEATS * 1000
+    return 0 if Heartbeat(folders.heartbeat).alive(SystemClock().now(), within) else 1
 
 
 async def examine(*, config: Path | None, home: Path | None) -> int:
     """Print the examination and return 0 when nothing is wrong, 1 otherwise."""
     console = Console()
-    folders = Folders((home or batuta_home()).expanduser().absolute())
     try:
+        folders = Folders((home or batuta_home()).expanduser().absolute())
         settings = load_settings(config, folders.home)
         secrets = load_secrets(folders.home, settings.api)
-    except ConfigError as error:
+    except (ConfigError, OSError) as error:
         told = Text.assemble((_("The settings cannot be used."), "bold red"), f"\n{error}")
         console.print(told, soft_wrap=True)
         return 1

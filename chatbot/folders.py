@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 
@@ -10,7 +12,13 @@ class Folders:
 
     def __init__(self, home: Path) -> None:
         """Lay out ``home``; it is made when it is not there. Raises OSError when it cannot be."""
-        home.mkdir(parents=True, exist_ok=True)
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            usable, why = os.access(home, os.R_OK | os.W_OK | os.X_OK), os.strerror(errno.EACCES)
+        except OSError as error:
+            usable, why = False, error.strerror or str(error)
+        if not usable:
+            raise OSError(f"home: {home} cannot be used ({why}); accepted: a folder that may be written to")
         self.home = home
 
     @property

@@ -42,7 +42,7 @@ async def serve(*, mode: str | None, config: Path | None, debug: bool, home: Pat
             settings, secrets, app = _prepared(mode, config, debug, home, console, held)
         except (ConfigError, ModeUnavailable, StorageError, OSError, ReplayDiverged) as error:
             # Paths and names may hold brackets, which are no markup here; a line is never broken within a path.
-        console.print(Text.assemble((_("Batuta did not start."), "bold red"), f" {error}"), soft_wrap=True)
+            console.print(Text.assemble((_("Batuta did not start."), "bold red"), f" {error}"), soft_wrap=True)
             return REFUSED
         return await _run(app, settings, secrets)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
+import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from chatbot.folders import Folders
 from config.schema import Settings
@@ -32,11 +35,22 @@ def open_venue(settings: Settings, folders: Folders, clock: Clock, seed: int = 1
         raise ModeUnavailable(
             f"operation_mode: {settings.operation_mode} cannot be run by this version; accepted: shadow"
         )
+    _check_name(settings.exchange.name)
     database = Database(folders.account(settings.exchange.name))
     try:
         yield _adapter(settings, folders, clock, AccountStore(database), seed)
     finally:
         database.close()
+
+
+def _check_name(name: str) -> None:
+    # Its import takes half a second; what it can do is seen from its files, too.
+    ccxt = importlib.util.find_spec("ccxt")
+    pro = Path(ccxt.origin or "").parent / "pro" if ccxt is not None else Path()
+    known = {file.stem for file in pro.glob("[a-z]*.py")}
+    if name not in (SIMULATED, REPLAYED) and name not in known:
+        near = ", ".join(difflib.get_close_matches(name, known)) or "binance, kraken, okx, …"
+        raise ModeUnavailable(f"exchange.name: {name!r} is not known; accepted: {near}, or {SIMULATED}, {REPLAYED}")
 
 
 def _adapter(settings: Settings, folders: Folders, clock: Clock, store: AccountStore, seed: int) -> Exchange:

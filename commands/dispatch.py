@@ -243,7 +243,7 @@ class Dispatcher:
             return ()
         near = self._services.registry.near(name, [each.name for each in self.visible(person)])
         buttons = tuple(Button(f"/{each}", f"/{each}") for each in near)
-        if not near and not request.line.lstrip().startswith("/"):
+        if name and not near and not request.line.lstrip().startswith("/"):
             said = _("I understand commands, such as /status. /help shows all of them.")
             return (Text(text=said, buttons=(Button(_("Status"), "/status"), Button(_("Help"), "/help"))),)
         problem = _("There is no command /{name}.") if name else _("That is not a command.")

@@ -81,9 +81,12 @@ def notices(outcome: Outcome, desk: Desk) -> tuple[Notice, ...]:
     found = [_of_event(outcome, desk), *(_of_decision(each, outcome, desk) for each in outcome.decisions)]
     found += [_of_refused(outcome.event.at, each, desk) for each in outcome.refused]
     kept: dict[str, Notice] = {}
+    # The sale that ends a bot is told before its end, which would overtake it as more urgent.
+    ends = {each.bot for each in found if each is not None and each.key.startswith(f"{Rule.BOT_STOPPED}:")}
     for each in found:
         if each is not None:
-            kept.setdefault(each.key, each)
+            last = each.bot in ends and each.lane is Lane.TRADE
+            kept.setdefault(each.key, msgspec.structs.replace(each, lane=Lane.CRITICAL) if last else each)
     return tuple(kept.values())
 
 
@@ -107,7 +110,8 @@ def restart_report(
         what=_("books disagree on {symbols}").format(symbols=", ".join(gaps)) if gaps else agree
     )
     lane = Lane.CRITICAL if gaps else Lane.REPLY
-    return _notice("restart", lane, at, _card(title, *fields, mode=engine.mode, buttons=_open("/bots", _("Bots"))), mode=engine.mode)
+    card = _card(title, *fields, mode=engine.mode, buttons=_open("/bots", _("Bots")))
+    return _notice("restart", lane, at, card, mode=engine.mode)
 
 
 def error_notice(what: str, error_id: str, at: Millis) -> Notice:

@@ -41,11 +41,16 @@ class _Entry:
 @cache
 def read_catalogue(file: Path) -> Catalogue:
     """Return the translations of a `.po` file."""
+    return Catalogue(read_entries(file))
+
+
+def read_entries(file: Path) -> dict[str, list[str]]:
+    """Return what a `.po` file says: the forms of each translation by English text, its header under the empty one."""
     texts: dict[str, list[str]] = {}
     for block in re.split(r"\n\s*\n", file.read_text(encoding="utf-8")):
         if entry := _entry(block):
             texts[entry.source] = [entry.forms[index] for index in sorted(entry.forms)]
-    return Catalogue(texts)
+    return texts
 
 
 def _entry(block: str) -> _Entry | None:

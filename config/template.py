@@ -56,7 +56,10 @@ def main() -> int:
     """Write the template, or with ``--check`` say whether it is current."""
     current = template(LOCALES.parent.parent)
     if "--check" in sys.argv[1:]:
-        return int(TEMPLATE.read_text(encoding="utf-8") != current)
+        if TEMPLATE.read_text(encoding="utf-8") == current:
+            return 0
+        sys.stderr.write(f"{TEMPLATE.name}: out of date; run python -m config.template\n")
+        return 1
     TEMPLATE.write_text(current, encoding="utf-8")
     return 0
 

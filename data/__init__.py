@@ -6,6 +6,7 @@ The words:
     market     markets, filters, fees, tickers, candles
     orders     the life of an order, and its client id
     grids      what a person asks of a grid
+    limits     what no order may exceed
     advice     what agents say
     events     everything that can enter the engine
     decisions  why the engine did what it did

@@ -8,6 +8,7 @@ import msgspec
 
 from data.advice import Advice, TradingState
 from data.grids import GridSpec, OutOfRange, Trigger
+from data.limits import RiskLimits
 from data.market import Market, Ticker
 from data.orders import Fill
 from data.values import Millis
@@ -167,6 +168,8 @@ class EngineStarted(_Event, frozen=True):
     """The engine came up and is about to reconcile."""
 
     version: str
+    limits: RiskLimits | None = None
+    """What risk judges by from here on; None, as older versions wrote it, changes nothing."""
 
 
 class Reconciled(_Event, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import assert_never
 
 from data.advice import OrdersAdvised, TradingState, TradingStateAdvised
@@ -39,6 +40,9 @@ from engine.grid.slots import Lot, Slot
 from engine.state import Bot, EngineState, release
 from engine.views import BotStatus
 
+DRIFT = Decimal("1.02")
+"""How far above its quote the initial market buy may still be sent again; beyond, nobody has confirmed the price."""
+
 
 def apply(state: EngineState, event: Event) -> Change:
     """Book ``event`` and say what to decide about. Ticks are handled by the engine itself and are no concern here."""
@@ -57,6 +61,7 @@ def apply(state: EngineState, event: Event) -> Change:
         case EngineStarted():
             # Prices of the last run are no prices; without this a replay of the journal would still know them here.
             state.tickers.clear()
+            state.limits = event.limits or state.limits
             return BOOKED
         case Reconciled():
             return _reconciled(state, event)
@@ -127,6 +132,14 @@ def _rejected(state: EngineState, order: Order, event: OrderRejected) -> Change:
 def _absent(state: EngineState, order: Order) -> Change:
     never_seen = order.status in (OrderStatus.INTENDED, OrderStatus.UNKNOWN) and not order.exchange_id
     bot = state.bots[order.draft.bot]
+    if never_seen and order.draft.purpose is Purpose.INITIAL and bot.status is BotStatus.STARTING:
+        ticker = state.tickers.get(order.draft.symbol)
+        if ticker is None or ticker.ask > order.draft.price * DRIFT:
+            release(state, order, OrderStatus.CANCELLED)
+            stop(bot, StopReason.FAILED_START, sell=False)
+            now = plain(ticker.ask) if ticker else "unknown"
+            inputs = [Input("quoted at", plain(order.draft.price)), Input("price now", now)]
+            return Change(bot=bot, order=order, rule=Rule.STOP_BOT, inputs=inputs)
     if never_seen and order.filled == ZERO and bot.status in (BotStatus.RUNNING, BotStatus.STARTING):
         order.status = OrderStatus.INTENDED
         return Change(order=order, rule=Rule.RETRY_SAME_ID, resend=True)
@@ -137,8 +150,12 @@ def _absent(state: EngineState, order: Order) -> Change:
 
 
 def _cancelled(state: EngineState, order: Order, status: OrderStatus) -> Change:
+    asked = order.status is OrderStatus.CANCELLING
     release(state, order, status)
     bot = state.bots[order.draft.bot]
+    if order.draft.slot < 0 and not asked:
+        # A market order that found nobody to trade with would be sent again at once, and again; it waits for a tick.
+        bot.waiting = True
     slot = bot.slots[order.draft.slot] if order.draft.slot >= 0 else None
     inputs = [Input("order", order.draft.client_id), Input("unfilled", plain(order.remaining))]
     return Change(bot=bot, slot=slot, order=order, rule=Rule.REPLACE_ORDER, inputs=inputs)

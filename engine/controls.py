@@ -6,6 +6,7 @@ from typing import assert_never
 
 import msgspec
 
+from data.advice import TradingState
 from data.decisions import Input, Rule
 from data.events import (
     PauseBot,
@@ -45,6 +46,9 @@ def apply_control(state: EngineState, event: BotControl) -> Change:
 
 
 def _start(state: EngineState, event: StartBot) -> Change:
+    if state.trading_state is not TradingState.ACTIVE:
+        # It would buy its inventory whenever trading is freed, at a price that nobody has confirmed.
+        return refused(f"trading is {state.trading_state.value}; accepted: a start while it is active")
     ticker = state.tickers.get(event.spec.symbol)
     if ticker is None:
         return refused(f"symbol: no price of {event.spec.symbol} has been seen yet")
@@ -125,9 +129,10 @@ def _change_exit(state: EngineState, bot: Bot, event: SetTakeProfit | SetStopLos
 
 
 def stop(bot: Bot, reason: StopReason, *, sell: bool) -> None:
-    """Mark a bot as stopping. A sale asked for once is not taken back by a later stop without one."""
+    """Mark a bot as stopping. A sale asked for once is not taken back by a later stop without one, unless it failed."""
     bot.status = BotStatus.STOPPING
-    bot.sell_on_stop = bot.sell_on_stop or sell
+    failed = bot.close_blocked and reason is StopReason.PERSON
+    bot.sell_on_stop = sell if failed else bot.sell_on_stop or sell
     bot.close_blocked = False
     bot.stop_reason = bot.stop_reason or reason
     for slot in bot.slots:

@@ -32,12 +32,20 @@ class Engine:
     """The decision core. Feed it events one at a time; it owns ``state`` and nobody else changes it."""
 
     def __init__(self, limits: RiskLimits, state: EngineState | None = None) -> None:
-        """Start from ``state`` (a checkpoint) or from nothing."""
+        """Start from ``state`` (a checkpoint) or from nothing; ``limits`` count once ``EngineStarted`` tells them.
+
+        What was journaled before is judged by the limits of its own time, and by ``limits`` where none were told.
+        """
         self.limits = limits
         self.state = state if state is not None else EngineState()
         self._bands: dict[str, dict[int, _Band]] = {}
         for bot in self.state.active_bots():
             self._watch(bot)
+
+    @property
+    def limits_in_force(self) -> RiskLimits:
+        """Return what risk judges by now."""
+        return self.state.limits or self.limits
 
     def step(self, event: Event) -> Outcome:
         """Take one event and return what came of it."""
@@ -86,6 +94,9 @@ class Engine:
         return self._judge(event, loud, ticker) if loud else QUIET
 
     def _judge(self, event: TickerMoved, loud: list[int], ticker: Ticker) -> Outcome:
+        if event.at - ticker.at > self.limits_in_force.stale_millis:
+            # A price that is too old to trade on is too old to stop on; the next fresh one does both.
+            return QUIET
         result: _Result | None = None
         first = 0
         for identity in loud:
@@ -136,7 +147,7 @@ class _Result:
         approved: list[Draft] = []
         refused: list[Refused] = []
         for draft in wish.drafts:
-            verdict = risk.check(state, self._engine.limits, draft, at)
+            verdict = risk.check(state, self._engine.limits_in_force, draft, at)
             if isinstance(verdict, Approved):
                 register(state, draft, at)
                 approved.append(draft)
@@ -148,7 +159,7 @@ class _Result:
                     break
         self.refused += refused
         rule = change.rule
-        if bot.status is BotStatus.STOPPED and rule in (Rule.CLOSE_INVENTORY, Rule.REPLACE_ORDER):
+        if wish.completed and rule in _OF_ORDERS:
             rule = Rule.BOT_STOPPED
         if rule is not None:
             self._decide(bot, rule, change.inputs, wish.alternatives, approved, refused, wish.cancels)
@@ -208,6 +219,19 @@ class _Result:
             decisions=tuple(self.decisions),
             bot=bot,
         )
+
+
+_OF_ORDERS = frozenset(
+    {
+        Rule.OPEN_GRID,
+        Rule.PAIR_SLOT,
+        Rule.REPLACE_ORDER,
+        Rule.PRICE_CROSSED,
+        Rule.ORDER_REJECTED,
+        Rule.CLOSE_INVENTORY,
+    }
+)
+"""Rules by which word of the last order ends a bot; that it has ended is then what matters."""
 
 
 def _hold_off(bot: Bot, draft: Draft, code: RefusalCode) -> None:

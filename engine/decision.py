@@ -37,6 +37,8 @@ class Wish(msgspec.Struct, kw_only=True):
     drafts: list[Draft] = []
     cancels: list[str] = []
     alternatives: list[Alternative] = []
+    completed: bool = False
+    """The bot has just come to its end."""
 
 
 def decide(state: EngineState, bot: Bot, change: Change, at: Millis) -> Wish:
@@ -93,7 +95,7 @@ def _excess(state: EngineState, bot: Bot, slots: Iterable[Slot]) -> list[str]:
 
 def _initial(state: EngineState, bot: Bot, allowed: Iterable[Side]) -> Iterator[Draft]:
     """Yield the market buy of initial inventory that has neither arrived nor been sent."""
-    if bot.status is not BotStatus.STARTING or Side.BUY not in allowed:
+    if bot.status is not BotStatus.STARTING or Side.BUY not in allowed or bot.waiting:
         return
     if any(order.draft.purpose is Purpose.INITIAL for order in state.live_orders(bot)):
         return
@@ -127,14 +129,17 @@ def _wind_down(state: EngineState, bot: Bot, at: Millis) -> Wish:
     price = mark if mark is not None else bot.start_price
     sellable = quantity >= filters.min_quantity and quantity * price >= filters.min_notional and quantity > ZERO
     if bot.sell_on_stop and sellable:
-        if bot.close_blocked:
+        if bot.close_blocked or bot.waiting:
             return Wish()
+        if filters.max_quantity is not None:
+            # What is more than one order may sell is sold by the next ones.
+            quantity = min(quantity, floor_to(filters.max_quantity, filters.quantity_step))
         return Wish(drafts=[bot.whole_draft(Side.SELL, Purpose.CLOSE, price, quantity)])
     bot.status, bot.stopped_at, bot.stop_price = BotStatus.STOPPED, at, price
     kept = (
         [Alternative("sell what is left", "below the market's minimum")] if bot.books.base and bot.sell_on_stop else []
     )
-    return Wish(alternatives=kept)
+    return Wish(alternatives=kept, completed=True)
 
 
 # -- ticks
@@ -155,6 +160,9 @@ def judge(state: EngineState, bot: Bot, ticker: Ticker, at: Millis) -> Verdict |
         bot.waiting = False
         wish = decide(state, bot, Change(), at)
         return Verdict(bot=bot, rule=Rule.REPLACE_ORDER, inputs=[Input("price", plain(ticker.last))], wish=wish)
+    if bot.status is BotStatus.STARTING:
+        # What has arrived of the inventory can be lost like any other; a range is left only by a grid that is complete.
+        return _exit(state, bot, ticker, at)
     if bot.status not in (BotStatus.RUNNING, BotStatus.PAUSED):
         return None
     return _exit(state, bot, ticker, at) or _range(state, bot, ticker, at) or _retry(state, bot, ticker)
@@ -264,23 +272,28 @@ def quiet_band(bot: Bot) -> tuple[Decimal, Decimal]:
 
 def edges(bot: Bot) -> tuple[Decimal, Decimal]:
     """Return the prices at which an exit fires or the range is left or entered, below and above."""
-    if bot.status not in (BotStatus.RUNNING, BotStatus.PAUSED):
-        return ZERO, _HUGE
-    lines = bot.lines
     low, high = ZERO, _HUGE
-    match bot.position:
-        case RangePosition.INSIDE:
-            low, high = lines[0], lines[-1]
-        case RangePosition.ABOVE:
-            low = (lines[-1] + lines[-2]) / 2
-        case RangePosition.BELOW:
-            high = (lines[0] + lines[1]) / 2
+    if bot.status in (BotStatus.STOPPING, BotStatus.STOPPED):
+        return low, high
+    if bot.status is not BotStatus.STARTING:
+        low, high = _range_edges(bot)
     for trigger, below in ((bot.spec.stop_loss, True), (bot.spec.take_profit, False)):
         price = exit_price(bot, trigger, below=below) if trigger else None
         if price is None:
             continue
         low, high = (max(low, price), high) if below else (low, min(high, price))
     return low, high
+
+
+def _range_edges(bot: Bot) -> tuple[Decimal, Decimal]:
+    lines = bot.lines
+    match bot.position:
+        case RangePosition.INSIDE:
+            return lines[0], lines[-1]
+        case RangePosition.ABOVE:
+            return (lines[-1] + lines[-2]) / 2, _HUGE
+        case RangePosition.BELOW:
+            return ZERO, (lines[0] + lines[1]) / 2
 
 
 _HUGE = Decimal("1e30")

@@ -43,6 +43,7 @@ class Execution:
         self._count = 0
         self._queued: set[str] = set()
         self._sending: set[str] = set()
+        self._unanswered: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -72,6 +73,7 @@ class Execution:
 
     def cancel(self, request: CancelRequest) -> None:
         """Queue one cancel; an order that has not left yet is simply not sent."""
+        self._unanswered.pop(request.client_id, None)
         if request.client_id in self._queued:
             self._queued.discard(request.client_id)
             self._post(OrderCancelled(at=self._clock.now(), client_id=request.client_id))
@@ -105,6 +107,8 @@ class Execution:
         self._queued.discard(identity)
         self._sending.add(identity)
         answer = await self._submit(approved)
+        if not isinstance(answer, Unknown):
+            self._unanswered.pop(identity, None)
         now = self._clock.now()
         match answer:
             case Accepted():
@@ -125,6 +129,10 @@ class Execution:
             return await self._exchange.submit(approved)
         except ExchangeUnavailable as error:
             return Unknown(client_id=approved.draft.client_id, message=str(error))
+        except Exception as error:
+            # A bug in an adapter must not end a worker: with the last of them, no order and no cancel leaves any more.
+            log.exception("submit_broke_off", client_id=approved.draft.client_id)
+            return Unknown(client_id=approved.draft.client_id, message=repr(error))
 
     async def _cancel(self, request: CancelRequest) -> None:
         try:
@@ -132,17 +140,25 @@ class Execution:
         except ExchangeUnavailable as error:
             # The order stays "cancelling"; the next reconcile finds it still open and asks again.
             log.warning("cancel_unanswered", client_id=request.client_id, reason=str(error))
+        except Exception:
+            log.exception("cancel_broke_off", client_id=request.client_id)
 
     async def _inquire(self, identity: str, symbol: str) -> None:
-        denials = 0
-        for seconds in chain(INQUIRY_SECONDS, repeat(INQUIRY_SECONDS[-1])):
+        denials, before = 0, min(self._unanswered.get(identity, 0), len(INQUIRY_SECONDS))
+        self._unanswered[identity] = before + 1
+        # An order that gets no answer time and again is asked for, and sent again, ever more slowly.
+        for seconds in chain(INQUIRY_SECONDS[before:], repeat(INQUIRY_SECONDS[-1])):
             await self._clock.sleep(seconds)
             try:
                 report = await self._exchange.order(identity, symbol)
             except ExchangeUnavailable:
                 continue
+            except Exception:
+                log.exception("inquiry_broke_off", client_id=identity)
+                continue
             if report is not None:
                 self._sending.discard(identity)
+                self._unanswered.pop(identity, None)
                 self._post(OrderAccepted(at=self._clock.now(), client_id=identity, exchange_id=report.exchange_id))
                 return
             denials += 1

@@ -21,6 +21,9 @@ from engine.state import EngineState
 OVERLAP: Millis = 600_000
 """How far before the last known fill to look again: exchanges may report trades late or out of order."""
 
+SETTLING: Millis = 30_000
+"""Age below which an order that was accepted is not taken for gone because one answer does not know it."""
+
 LOOKS = 5
 """Times to compare balances with the books while fills keep coming; a later round compares again."""
 
@@ -84,9 +87,16 @@ async def _resolve_orders(runner: Runner, symbol: str, resting: dict[str, OrderR
             continue
         report = resting.get(draft.client_id)
         if report is None:
+            before = (order.status, order.exchange_id, order.filled)
             report = await runner.exchange.order(draft.client_id, symbol)
-            if runner.engine.state.orders.get(draft.client_id) is not order:
+            known = runner.engine.state.orders.get(draft.client_id) is order
+            if not known or before != (order.status, order.exchange_id, order.filled):
                 # The stream told us while we were asking.
+                continue
+            if runner.execution.busy(draft.client_id):
+                continue
+            if report is None and order.exchange_id and runner.clock.now() - order.at < SETTLING:
+                # An exchange may deny for a moment what it has just confirmed; believing it would double the order.
                 continue
         if report is not None and report.filled > order.filled:
             # A fill older than the overlap was missed. Fills come before judgement; the next round judges the order.
@@ -130,6 +140,9 @@ def _unknown_orders(runner: Runner, resting: Sequence[OrderReport]) -> tuple[str
             foreign.append(report.client_id)
         elif report.client_id in state.finished:
             runner.execution.cancel(CancelRequest(report.client_id, report.symbol))
+        else:
+            # It has the name of ours and is none that we know, as after going back to an old copy of the books.
+            foreign.append(report.client_id)
     return tuple(foreign)
 
 

@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import msgspec
 
 from data.advice import TradingState
+from data.limits import RiskLimits
 from data.orders import Draft, Order, OrderType, Purpose, RefusalCode, Refused
-from data.values import HUNDRED, ZERO, Millis, Mode, Side, plain
+from data.values import HUNDRED, ZERO, Millis, Side, plain
 from engine.state import EngineState
+
+__all__ = ["Approved", "RiskLimits", "check", "restore"]
 
 
 class Approved(msgspec.Struct, frozen=True):
     """A draft that passed every limit; the only thing an exchange adapter accepts. Made by this module alone."""
 
     draft: Draft
-
-
-class RiskLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What no order may exceed. Amounts in quote; ``None`` switches a limit off."""
-
-    max_order_notional: Decimal | None = None
-    max_total_exposure: Decimal | None = None
-    """Most that all bots together may hold and bid for."""
-    max_open_orders: int | None = None
-    """Most orders of all bots that may rest or be on their way."""
-    stale_millis: Millis = 60_000
-    """A price older than this is no price."""
-    price_band_percent: Decimal = Decimal(80)
-    """Furthest a limit price may lie from the market, in percent of it."""
-    armed: frozenset[Mode] = frozenset({Mode.SHADOW})
-    """Modes whose orders may leave."""
 
 
 _Verdict = tuple[RefusalCode, dict[str, str]] | None

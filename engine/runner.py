@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -12,10 +12,11 @@ import structlog
 
 from data.events import Control, EngineStarted, Event, OrderUpdate, TickerMoved
 from data.journal import Journal
-from data.values import Millis
+from data.market import Ticker
+from data.values import ZERO, Millis
 from engine.clock import Clock
 from engine.core import Engine
-from engine.exchanges.base import Exchange, ExchangeUnavailable
+from engine.exchanges.base import Exchange, ExchangeUnavailable, MarketUnknown
 from engine.execution import Execution
 from engine.outcome import Outcome
 from engine.recording import entry_of, rebuild
@@ -60,7 +61,7 @@ class Runner:
         """Begin to consume. Connecting and reconciling are the caller's next steps."""
         self.execution.start()
         self._task = asyncio.get_running_loop().create_task(self._run(), name="engine")
-        self.post(EngineStarted(at=self.clock.now(), version=version))
+        self.post(EngineStarted(at=self.clock.now(), version=version, limits=self.engine.limits))
         await self.settled()
 
     async def connect(self) -> None:
@@ -77,8 +78,9 @@ class Runner:
 
         await self.exchange.open(emit)
         try:
-            await self.exchange.subscribe(self.watched())
-            await self.refresh(sorted(self.watched()))
+            listed = await self.listed(self.watched())
+            await self.exchange.subscribe(frozenset(listed))
+            await self.refresh(listed)
         finally:
             arrive = self.post
             for event in early:
@@ -110,6 +112,9 @@ class Runner:
     def post(self, event: Event) -> None:
         """Put an event into the inbox. A newer tick of a market replaces one that still waits."""
         if type(event) is TickerMoved:
+            if not _sound(event.ticker):
+                log.warning("price_unusable", ticker=repr(event.ticker))
+                return
             self._ticks[event.ticker.symbol] = event
         else:
             self._inbox.append((event, None))
@@ -120,6 +125,8 @@ class Runner:
         """Post a control and return its outcome once it is committed. Raises what ended the engine, if it has ended."""
         if self.failure is not None:
             raise self.failure
+        if self._task is not None and self._task.done():
+            raise RuntimeError("the engine has stopped")
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._inbox.append((control, future))
         self._idle.clear()
@@ -140,7 +147,8 @@ class Runner:
         return frozenset(recent | {bot.market.symbol for bot in self.engine.state.active_bots()})
 
     async def watch(self, symbol: str, seconds: int = 600) -> None:
-        """Stream a market for a while and take its current price over. Raises ``ExchangeUnavailable``."""
+        """Stream a market for a while and take its price over. Raises ``ExchangeUnavailable``, ``MarketUnknown``."""
+        await self.exchange.market(symbol)
         before = self.watched()
         self._watched[symbol] = self.clock.now() + seconds * 1000
         if symbol not in before:
@@ -154,10 +162,25 @@ class Runner:
             self.post(TickerMoved(at=self.clock.now(), ticker=ticker))
         await self.settled()
 
+    async def listed(self, symbols: Iterable[str]) -> list[str]:
+        """Return those of ``symbols`` that the exchange lists. Raises ``ExchangeUnavailable``.
+
+        A market that is gone, or that another exchange was configured for, must not keep the others from their work.
+        """
+        found = []
+        for symbol in sorted(symbols):
+            try:
+                await self.exchange.market(symbol)
+            except MarketUnknown:
+                log.error("market_not_listed", symbol=symbol, exchange=self.exchange.name)
+            else:
+                found.append(symbol)
+        return found
+
     async def resubscribe(self) -> None:
         """Stream exactly the watched markets."""
         try:
-            await self.exchange.subscribe(self.watched())
+            await self.exchange.subscribe(frozenset(await self.listed(self.watched())))
         except ExchangeUnavailable as error:
             log.warning("subscribe_failed", reason=str(error))
 
@@ -186,9 +209,10 @@ class Runner:
 
     def _round(self) -> None:
         self._batch = batch = [self._inbox.popleft() for _ in range(min(BATCH, len(self._inbox)))]
-        if not batch and self._ticks:
+        if self._ticks:
+            # However many events come in, stops keep watching the price: every round ends with the newest ticks.
             ticks, self._ticks = self._ticks, {}
-            batch = [(tick, None) for tick in ticks.values()]
+            batch += [(tick, None) for tick in ticks.values()]
         done: list[tuple[Outcome, asyncio.Future[Outcome] | None]] = []
         for event, future in batch:
             outcome = self.engine.step(event)
@@ -223,6 +247,10 @@ class Runner:
                 future.set_exception(error)
 
 
+def _sound(ticker: Ticker) -> bool:
+    return all(price.is_finite() and price > ZERO for price in (ticker.bid, ticker.ask, ticker.last))
+
+
 def load_engine(journal: Journal, limits: RiskLimits) -> Engine:
     """Return the engine as the journal left it: newest checkpoint plus the entries after it."""
     checkpoint = journal.latest_checkpoint()
@@ -246,6 +274,7 @@ def _thawed(sequence: int, frozen: bytes) -> EngineState | None:
 def save_checkpoint(runner: Runner) -> int:
     """Keep the state of the last committed step, so that the next start reads only what follows; return its number."""
     sequence = runner.engine.state.sequence
-    if sequence and not runner.journal.pending:
+    # What a step left behind that broke off half way is the state of no step.
+    if sequence and runner.failure is None and not runner.journal.pending:
         runner.journal.checkpoint(sequence, freeze(runner.engine.state))
     return sequence

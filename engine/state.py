@@ -10,6 +10,7 @@ import msgspec
 from data.advice import TradingState
 from data.events import StopReason
 from data.grids import GridSpec
+from data.limits import RiskLimits
 from data.market import FeeAsset, Market, Ticker
 from data.orders import Draft, Order, OrderKey, OrderStatus, OrderType, Purpose, client_id
 from data.values import ONE, ZERO, Millis, Side
@@ -131,6 +132,8 @@ class EngineState(msgspec.Struct, kw_only=True):
     peak_equity: Decimal = ZERO
     day_start_equity: Decimal = ZERO
     day: int = 0
+    limits: RiskLimits | None = None
+    """What risk judges by, as the last start told; None before the first."""
     tickers: dict[str, Ticker] = {}
 
     @property

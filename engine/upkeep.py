@@ -17,8 +17,8 @@ NUDGE_LIFETIME: Millis = 60_000
 
 async def reconcile_all(runner: Runner) -> tuple[Reconciled, ...]:
     """Compare the books of every traded market with the exchange. Raises ``ExchangeUnavailable``."""
-    symbols = sorted({bot.market.symbol for bot in runner.engine.state.active_bots()})
     try:
+        symbols = await runner.listed({bot.market.symbol for bot in runner.engine.state.active_bots()})
         await runner.resubscribe()
         await runner.refresh(symbols)
         reports = tuple([await reconcile(runner, symbol) for symbol in symbols])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -14,12 +15,15 @@ from commands.format import instant, zone_of
 from commands.plan import Answer
 from commands.registry import Param, Role, Tier, command
 from commands.reply import Button, Card, Failure, Field, Reply, Table
+from config.handbook import handbook
 from config.language import _, available, use
 from config.schema import Settings
 
 LOCALE, TIME_ZONE, ALL = "locale", "time_zone", "all"
 _DEFAULT = "default"
 """Takes a person's own setting back."""
+_LOGIN = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+"""Name and password within an address."""
 
 
 @command(role=Role.VIEWER, tier=Tier.REVERSIBLE, group="System")
@@ -107,7 +111,8 @@ def _zone_exists(name: str) -> bool:
 
 def _effective(ctx: Context, section: str) -> Table:
     tree: object = ctx.settings if section == ALL else getattr(ctx.settings, section)
-    rows = tuple(_flat(tree, "" if section == ALL else section))
+    idle = {each.name for each in handbook() if not each.used}
+    rows = tuple(_row(name, value, idle) for name, value in _flat(tree, "" if section == ALL else section))
     others = [Button(each, f"/settings {each}") for each in ("grid", "trading", "risk_management", "chat", "paper")]
     return Table(
         title=_("Effective settings"),
@@ -119,14 +124,19 @@ def _effective(ctx: Context, section: str) -> Table:
     )
 
 
+def _row(name: str, value: str, idle: set[str]) -> tuple[str, str]:
+    shown = _LOGIN.sub("…", value)
+    return name, _("{value} (not used yet)").format(value=shown) if name in idle else shown
+
+
 def _flat(value: object, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, BaseModel):
         for name in type(value).model_fields:
             yield from _flat(getattr(value, name), f"{path}.{name}" if path else name)
-    elif isinstance(value, dict):
+    elif isinstance(value, dict) and value:
         for key, each in value.items():
             yield from _flat(each, f"{path}.{key}")
     elif isinstance(value, tuple):
         yield path, ", ".join(str(each) for each in value) or "–"
     else:
-        yield path, "–" if value is None else str(value)
+        yield path, "–" if value in (None, {}) else str(value)

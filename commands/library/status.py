@@ -22,12 +22,13 @@ async def status(ctx: Context) -> Answer:
     active = [each for each in bots if each.status.active]
     trading = words.trading(engine.trading_state)
     if engine.trading_state_reason and engine.trading_state is not TradingState.ACTIVE:
-        trading = f"{trading}: {engine.trading_state_reason}"
+        person = ctx.people.get(engine.trading_state_reason)
+        trading = f"{trading}: {person.name if person else engine.trading_state_reason}"
     fields = [
         Field(_("Exchange"), f"{engine.exchange}, {_('connected') if engine.connected else _('NOT connected')}"),
         Field(_("Trading"), trading),
         Field(_("Bots"), _bots(active)),
-        *(field for each in money for field in _money(each, named=len(money) > 1)),
+        *(field for each in money if each.bots for field in _money(each, named=len(money) > 1)),
         Field(_("Books checked"), _ago(engine.last_reconciled_at, now)),
         Field(_("Running for"), duration(now - engine.started_at)),
     ]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 """Differences spelled out in the evidence; the rest are counted."""
+LONGEST_PAUSE = 32
+"""Most times that a difference which stays the same is passed over before it is told again; doubled from one."""
 REASON = "orders are missing or too many"
 
 
@@ -29,6 +31,12 @@ class Difference(msgspec.Struct, frozen=True):
     side: Side
     quantity: Decimal
     """Base to place; negative when more rests than should."""
+
+
+class _Said(msgspec.Struct):
+    what: frozenset[tuple[int, Side]]
+    pause: int = 0
+    left: int = 0
 
 
 def differences(bot: BotView, state: TradingState) -> tuple[Difference, ...]:
@@ -83,6 +91,7 @@ class GridAgent:
         """Remember how often it is asked."""
         self.interval_seconds = interval_seconds
         self._before: dict[int, frozenset[tuple[int, Side]]] = {}
+        self._said: dict[int, _Said] = {}
 
     async def advise(self, desk: Desk, now: Millis) -> Sequence[Advice]:
         """Return one piece of advice for every bot whose differences were there a round ago too."""
@@ -93,12 +102,28 @@ class GridAgent:
             if bot.status is not BotStatus.RUNNING:
                 continue
             found = differences(bot, state)
+            if not found:
+                self._said.pop(bot.id, None)
             lasting = tuple(each for each in found if (each.slot, each.side) in before.get(bot.id, ()))
             # What was just reported gets a fresh round of grace: the answer is on its way.
             self._before[bot.id] = frozenset((each.slot, each.side) for each in found if each not in lasting)
-            if lasting:
+            if self._worth_saying(bot.id, frozenset((each.slot, each.side) for each in lasting)):
                 advice.append(self._say(bot, lasting, now))
         return advice
+
+    def _worth_saying(self, bot: int, what: frozenset[tuple[int, Side]]) -> bool:
+        # What is refused or rejected each time it is tried again must not be tried, and told, every other minute.
+        if not what:
+            return False
+        said = self._said.get(bot)
+        if said is None or said.what != what:
+            self._said[bot] = _Said(what)
+            return True
+        if said.left > 0:
+            said.left -= 1
+            return False
+        said.pause = said.left = min(max(1, said.pause * 2), LONGEST_PAUSE)
+        return True
 
     def _say(self, bot: BotView, lasting: Sequence[Difference], now: Millis) -> Advice:
         evidence = {"differences": str(len(lasting))}

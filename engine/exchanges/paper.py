@@ -220,8 +220,9 @@ class PaperExchange(SimulatedAccount):
         for quote in quotes:
             if quote.symbol not in self._markets:
                 continue
-            known = self.matching.book(quote.symbol).last
-            last = quote.last or known or (quote.bid if quote.bid == quote.ask else quote.ask)
+            # Quotes may go on while trades are not told: a last price outside of the spread is one that has passed.
+            known = self.matching.book(quote.symbol).last or quote.ask
+            last = quote.last or min(max(known, quote.bid), quote.ask)
             ticker = Ticker(quote.symbol, quote.bid, quote.ask, last, now)
             self._quotes[quote.symbol] = ticker
             self.matching.move(ticker)

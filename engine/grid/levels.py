@@ -14,7 +14,7 @@ from itertools import pairwise
 import msgspec
 
 from data.grids import GridSpec, Spacing, Trigger, TriggerKind
-from data.market import FeeAsset, Fees, Filters, Market, Ticker
+from data.market import FeeAsset, Fees, Market, Ticker
 from data.values import HUNDRED, ONE, ZERO, ceil_to, floor_to, plain, round_to
 from engine.grid.plan import GridPlan, Problem, SlotPlan
 
@@ -56,11 +56,11 @@ def plan_grid(spec: GridSpec, market: Market, ticker: Ticker) -> GridPlan:
         return _empty_plan(spec, market, ticker, problems)
     quantity = _affordable(spec.investment, lines, market, ticker.ask)
     problems += _exit_problems(spec, ticker)
-    short = _funding_problem(spec, quantity, lines, market.filters)
+    short = _funding_problem(spec, quantity, lines, market) or _initial_problem(spec, quantity, lines, market, ticker)
     if short is None:
         return _full_plan(spec, market, ticker, lines, quantity, tuple(problems))
     plan = _empty_plan(spec, market, ticker, [*problems, short])
-    smallest = _needed(_smallest_quantity(lines[0], market.filters), lines, market, ticker.ask)
+    smallest = _needed(_smallest_quantity(lines[0], market), lines, market, ticker.ask)
     return _advise_funding(plan, smallest)
 
 
@@ -194,13 +194,19 @@ def _grossed(rate: Decimal) -> Decimal:
     return ONE / (ONE - rate)
 
 
-def _smallest_quantity(lowest: Decimal, filters: Filters) -> Decimal:
+def _smallest_quantity(lowest: Decimal, market: Market) -> Decimal:
+    filters = market.filters
     least = max(filters.min_quantity, filters.min_notional * NOTIONAL_MARGIN / lowest, filters.quantity_step)
+    if market.fees.asset is FeeAsset.RECEIVED:
+        # What the fee leaves is sold, and bought back, in whole steps: each leg may be short of a step on that account,
+        # and a leg below the minimum would never be placed.
+        least = least * _grossed(market.fees.maker) + 2 * filters.quantity_step
     return ceil_to(least, filters.quantity_step)
 
 
-def _funding_problem(spec: GridSpec, quantity: Decimal, lines: Sequence[Decimal], filters: Filters) -> Problem | None:
-    if quantity < _smallest_quantity(lines[0], filters):
+def _funding_problem(spec: GridSpec, quantity: Decimal, lines: Sequence[Decimal], market: Market) -> Problem | None:
+    filters = market.filters
+    if quantity < _smallest_quantity(lines[0], market):
         text = (
             f"each slot would hold {plain(quantity)}, under the market's minimum of "
             f"{plain(filters.min_quantity)} base and {plain(filters.min_notional)} quote"
@@ -212,12 +218,24 @@ def _funding_problem(spec: GridSpec, quantity: Decimal, lines: Sequence[Decimal]
     return None
 
 
+def _initial_problem(
+    spec: GridSpec, quantity: Decimal, lines: Sequence[Decimal], market: Market, ticker: Ticker
+) -> Problem | None:
+    most = market.filters.max_quantity
+    full = sum(1 for upper in lines[1:] if upper > ticker.ask)
+    buy, _ = initial_order(quantity * full, market, ticker.ask)
+    if most is None or buy <= most:
+        return None
+    text = f"the first purchase of {plain(buy)} is over the market's maximum of {plain(most)} in one order"
+    return _problem("investment", spec.investment, text, "a smaller investment, or a range that reaches less far up")
+
+
 def _advise_funding(plan: GridPlan, smallest: Decimal) -> GridPlan:
     spec, market, ticker = plan.spec, plan.market, plan.ticker
 
     def fits(levels: int) -> bool:
         lines = lay_lines(_with_levels(spec, levels), market.filters.price_tick)
-        return _needed(_smallest_quantity(lines[0], market.filters), lines, market, ticker.ask) <= spec.investment
+        return _needed(_smallest_quantity(lines[0], market), lines, market, ticker.ask) <= spec.investment
 
     needed = smallest.to_integral_value(ROUND_CEILING) if smallest > 10 else ceil_to(smallest, Decimal("0.00000001"))
     largest = _largest(spec.levels, fits)

@@ -138,6 +138,9 @@ async def test_an_unknown_command_suggests_what_the_person_may_run() -> None:
     unknown = await house.one("/bui", "vera")
     assert isinstance(unknown, Failure)
     assert [button.line for button in unknown.buttons] == ["/help"]
+    chatter = await house.one("good morning")
+    assert isinstance(chatter, Text)
+    assert "/status" in chatter.text
     nothing = await house.one("")
     assert isinstance(nothing, Failure)
     assert nothing.problem == "That is not a command."

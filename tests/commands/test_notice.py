@@ -235,7 +235,7 @@ def test_a_start_that_found_everything_in_order() -> None:
     assert report.card.title == "Batuta is back: books and exchange agree"
     assert report.lane is Lane.REPLY
     assert [(field.label, field.value) for field in report.card.fields] == [
-        ("Away for", "1 h"), ("Bots", "1 active"), ("Trading", "trading is active"), ("Fills found", "2"),
+        ("Away for", "1 h"), ("Bots", "1 active"), ("Trading", "active"), ("Fills found", "2"),
         ("Orders clarified", "1"),
     ]  # fmt: skip
 

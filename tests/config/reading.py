@@ -123,6 +123,8 @@ def _unvalidated(part: ast.AST) -> Iterator[ast.AST]:
     """Walk without validators: to check a setting is not to act on it."""
     yield part
     for child in ast.iter_child_nodes(part):
-        if isinstance(child, ast.FunctionDef) and any("validator" in ast.unparse(each) for each in child.decorator_list):
+        if isinstance(child, ast.FunctionDef) and any(
+            "validator" in ast.unparse(each) for each in child.decorator_list
+        ):
             continue
         yield from _unvalidated(child)

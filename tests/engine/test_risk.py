@@ -181,3 +181,15 @@ def test_a_budget_counts_fees_and_what_is_already_bid() -> None:
     assert isinstance(check(state, LIMITS, bid(), NOW), Approved)
     bot.books.cash -= D("0.001")
     assert isinstance(check(state, LIMITS, bid(), NOW), Refused)
+
+
+def test_open_orders_of_all_bots_are_counted_but_a_closing_sale_never_waits() -> None:
+    state = freed()
+    full = msgspec.structs.replace(LIMITS, max_open_orders=len(state.orders))
+    refused = check(state, full, bid(), NOW)
+    assert isinstance(refused, Refused)
+    assert (refused.code, refused.facts) == (RefusalCode.TOO_MANY_ORDERS, {"open": "10", "maximum": "10"})
+    closing = offer(type=OrderType.MARKET, purpose=Purpose.CLOSE)
+    assert isinstance(check(state, full, closing, NOW), Approved)
+    room = msgspec.structs.replace(LIMITS, max_open_orders=len(state.orders) + 1)
+    assert isinstance(check(state, room, bid(), NOW), Approved)

@@ -207,7 +207,7 @@ async def trade(runner: Runner, exchange: RemoteExchange, seed: int) -> None:
     chance = random.Random(seed)
     if chance.random() < 0.5:
         save_checkpoint(runner)
-    await report(runner, exchange, reconciled=True)
+    await report(runner, exchange, seed)
     while True:
         await asyncio.sleep(chance.uniform(0.005, 0.05))
         await reconcile(runner, SYMBOL)
@@ -217,24 +217,22 @@ async def trade(runner: Runner, exchange: RemoteExchange, seed: int) -> None:
             await runner.settled()
             save_checkpoint(runner)
         if chance.random() < 0.1:
-            await report(runner, exchange, reconciled=False)
+            await report(runner, exchange, seed)
 
 
-async def report(runner: Runner, exchange: RemoteExchange, *, reconciled: bool) -> None:
+async def report(runner: Runner, exchange: RemoteExchange, seed: int) -> None:
     """Let the market stand still, take in what is on its way, and say what the books say."""
     state = runner.engine.state
     await exchange.call(wire.Freeze(), type(None))
-    while True:
-        await exchange.ticker(SYMBOL)  # whatever was pushed before comes before the answer
-        await runner.settled()
-        unsure = (OrderStatus.INTENDED, OrderStatus.UNKNOWN, OrderStatus.CANCELLING)
-        if not any(order.status in unsure for order in state.orders.values()):
-            break
+    unsure = (OrderStatus.INTENDED, OrderStatus.UNKNOWN, OrderStatus.CANCELLING)
+    before = -1
+    while state.sequence != before or any(order.status in unsure for order in state.orders.values()):
+        before = state.sequence
         await asyncio.sleep(0.001)
-    await exchange.ticker(SYMBOL)
-    await runner.settled()
+        # Whatever was pushed before comes before the answer; and a slot may wait for just this tick.
+        await runner.refresh([SYMBOL])
     trades = [fill.trade_id for fill in runner.journal.fills(None, 1_000_000)]
-    await exchange.call(wire.Report(freeze(state).decode(), trades, reconciled), type(None))
+    await exchange.call(wire.Report(freeze(state).decode(), trades, seed), type(None))
 
 
 def advice(bot: int, now: Millis) -> AdvicePosted:

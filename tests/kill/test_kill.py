@@ -56,16 +56,17 @@ class World:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=stderr,
+                start_new_session=True,
             )
         try:
             for number in range(KILLS):
                 await self._life(nursery, port, number)
             await self._last_life(nursery, port)
         finally:
-            assert nursery.stdin is not None
-            nursery.stdin.close()
-            await self.exchange.stop()
+            # A child of the nursery may be anywhere, also where nobody will ever answer it.
+            os.killpg(nursery.pid, signal.SIGKILL)
             await nursery.wait()
+            await self.exchange.stop()
 
     async def _born(self, nursery: asyncio.subprocess.Process, orders: wire.Orders) -> int:
         assert nursery.stdin is not None
@@ -89,7 +90,8 @@ class World:
             left = max(0.0, deadline - asyncio.get_running_loop().time())
             await asyncio.wait({ended, report}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if report.done():
-                self._check(report.result())
+                if report.result().seed == orders.seed:
+                    self._check(report.result())
                 self.exchange.frozen = False
             else:
                 report.cancel()
@@ -106,10 +108,11 @@ class World:
 
     async def _last_life(self, nursery: asyncio.subprocess.Process, port: int) -> None:
         assert nursery.stdout is not None
-        while not self.exchange.reports.empty():
-            self.exchange.reports.get_nowait()
-        child = await self._born(nursery, wire.Orders(str(self.home), port, self.seed, "", 0))
+        orders = wire.Orders(str(self.home), port, self.seed * 1000 + 999, "", 0)
+        child = await self._born(nursery, orders)
         report = await asyncio.wait_for(self.exchange.reports.get(), PATIENCE)
+        while report.seed != orders.seed:
+            report = await asyncio.wait_for(self.exchange.reports.get(), PATIENCE)
         self._check(report)
         os.kill(child, signal.SIGKILL)
         await nursery.stdout.readline()

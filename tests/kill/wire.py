@@ -62,7 +62,8 @@ class Report(_Call, frozen=True):
 
     state: str
     trades: list[str]
-    reconciled: bool
+    seed: int
+    """Of the life that reports: the last word of one just killed may be read after its death."""
 
 
 Call = Submit | Cancel | Query | OpenOrders | Fills | Balances | Quote | ListMarket | Freeze | Report

@@ -31,14 +31,17 @@ class OwnPictures:
 class World:
     """The engine and everything around it but the chat."""
 
-    def __init__(self, home: Path, model_url: str = "") -> None:
-        """Lay everything out below ``home``; nothing runs yet. ``model_url`` is where a language model answers."""
+    def __init__(self, home: Path, model_url: str = "", **sections: object) -> None:
+        """Lay everything out below ``home``; nothing runs yet.
+
+        ``model_url`` is where a language model answers, ``sections`` are settings of this world alone.
+        """
         self.clock = ManualClock(START)
         self.announced: list[str] = []
         self.pictures = OwnPictures()
         self.folders = Folders(home)
         model = {"enabled": True, "base_url": model_url, "model_settings": {"timeout_seconds": 2}} if model_url else {}
-        settings = Settings.model_validate({"exchange": {"name": "simulated"}, "ai_agent": model})
+        settings = Settings.model_validate({"exchange": {"name": "simulated"}, "ai_agent": model, **sections})
         exchange = SimulatedExchange(clock=self.clock, balances=settings.paper.initial_balances, seed=5)
         self.app = App(settings, self.folders, exchange, self.clock, announce=self.announced.append)
 

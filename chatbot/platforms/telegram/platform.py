@@ -37,7 +37,7 @@ from engine.clock import Clock
 
 NAME = "telegram"
 _AT_ONCE = 64
-_GRACE_SECONDS, _LAST_SECONDS = 10.0, 1.0
+_GRACE_SECONDS, _LAST_SECONDS, _FIRST_SECONDS = 10.0, 1.0, 3.0
 _TOO_OLD = "query is too old"
 _log = logging.getLogger(__name__)
 _App = Application[Any, Any, Any, Any, Any, Any]
@@ -112,12 +112,24 @@ class TelegramPlatform:
         if not chat.removeprefix("-").isdecimal():
             raise SendRefused(f"recipient: {recipient!r} is no chat; accepted: {NAME}:number")
         if not self._ready.is_set():
-            raise SendFailed("Telegram was not reached yet")
+            await self._reached()
         person = self._audience.person(NAME, chat)
         with use(self._audience.locale(person)):
             shown = parts(reply, LIMITS, self._audience.zone(person))
             sent = await self._sender.post(Place(int(chat)), shown, silent=silent, patient=False)
         return " ".join(map(str, sent))
+
+    async def _reached(self) -> None:
+        # What is pushed in the first moments, the restart report, need not fail and wait for its next turn.
+        either = [asyncio.ensure_future(self._ready.wait()), asyncio.ensure_future(self._clock.sleep(_FIRST_SECONDS))]
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in either:
+                each.cancel()
+            await asyncio.gather(*either, return_exceptions=True)
+        if not self._ready.is_set():
+            raise SendFailed("Telegram was not reached yet")
 
     async def _run(self) -> None:
         patience = Patience(self._clock)

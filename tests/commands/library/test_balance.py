@@ -10,7 +10,7 @@ from tests.commands.worlds import bot_view
 async def test_every_asset_with_what_bots_account_for() -> None:
     table = await Stage(desk=FakeDesk(bot_view(1))).table("/balance", "vera")
     assert table.rows == (
-        ("USDT", "9000", "8500.25", "499.75", "1000"),
+        ("USDT", "9000.00", "8500.25", "499.75", "1000.00"),
         ("BTC", "0.0123", "0.0041", "0.0082", "0.0123"),
     )
     assert table.note == "Bots are worth 1003.25 USDT (shadow)."

@@ -16,7 +16,7 @@ from tests.commands.worlds import bot_view, spec, ticker
 
 async def test_the_list_shows_every_bot_and_a_button_for_each_active_one() -> None:
     desk = FakeDesk(bot_view(1), bot_view(2, spec("ETH/USDT"), status=BotStatus.STOPPED))
-    table = await Stage(desk=desk).table("/bots", "vera")
+    table = await Stage(desk=desk).table("/bots")
     assert table.rows[0] == ("1", "BTC/USDT", "shadow", "running", "+3.25 USDT (+0.32 %)", "50 %")
     assert table.rows[1][3:] == ("stopped", "+3.25 USDT (+0.32 %)", "–")
     assert lines(table) == ["/bots 1", "/grid"]
@@ -48,7 +48,7 @@ async def test_a_bot_is_found_by_number_or_market(line: str) -> None:
     card = await Stage(desk=FakeDesk(bot_view(1))).card(line)
     assert card.title == "Bot 1 BTC/USDT +3.25 USDT (+0.32 %)"
     assert card.mode == "shadow"
-    assert value(card, "Made of") == "+6.30 grid profit -1.85 unpaired -1.20 fees"
+    assert value(card, "Made of") == "+6.30 grid profit, -1.85 unpaired, -1.20 fees"
     assert value(card, "Status") == "running, inside the range, 8 open orders"
     assert value(card, "Stop loss") == "none"
     assert {"/pnl 1", "/chart 1", "/orders 1", "/pause 1", "/tp 1", "/sl 1", "/stop 1 sell"} <= set(lines(card))

@@ -11,7 +11,7 @@ from tests.commands.library.stage import Stage, lines
 
 
 async def test_without_a_search_the_favourites_come_with_price_fee_and_smallest_order() -> None:
-    table = await Stage().table("/markets", "vera")
+    table = await Stage().table("/markets")
     assert table.rows == (
         ("BTC/USDT", "61000.00", "0.10 %", "5.00 USDT"),
         ("ETH/USDT", "3050.00", "0.10 %", "5.00 USDT"),

@@ -25,7 +25,7 @@ async def test_the_caption_gives_the_total_and_everything_it_is_made_of() -> Non
     card = (await Stage(desk=FakeDesk(bot_view(1))).chart("/pnl 1", "vera")).caption
     assert card.title == "+3.25 USDT (+0.32 %) Bot 1 BTC/USDT"
     assert value(card, "Total") == "+3.25 USDT (+0.32 %)"
-    assert value(card, "Made of") == "+6.30 grid profit -1.85 unpaired -1.20 fees"
+    assert value(card, "Made of") == "+6.30 grid profit, -1.85 unpaired, -1.20 fees"
     assert value(card, "Buy and hold") == "+0.16 USDT (+0.02 %)"
     assert value(card, "Hold the first mix") == "+0.08 USDT (+0.0080 %)"
     assert value(card, "Done") == "3 cycles, 11 fills"

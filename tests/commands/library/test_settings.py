@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from chatbot.platforms.telegram.markup import LIMITS
+from chatbot.rendering import parts, plain
+from config.schema import Settings
 from tests.commands.library.stage import Stage, lines, value
 
 
@@ -60,3 +63,26 @@ async def test_others_do_not_see_them(user: str) -> None:
 async def test_an_unknown_section_lists_the_known_ones() -> None:
     failure = await Stage().failure("/settings wishes", "olga")
     assert "risk_management" in failure.accepted
+
+
+async def test_what_nothing_acts_on_is_marked() -> None:
+    rows = {name: value for name, value in (await Stage().table("/settings trading", "olga")).rows}
+    assert rows["trading.max_concurrent_pairs"] == "2 (not used yet)"
+    assert rows["trading.capital_per_pair_usd"] == "8"
+
+
+async def test_keys_and_logins_are_not_shown() -> None:
+    given = Settings.model_validate({"exchange": {"urls": {"binance": "https://me:hunter2@mirror.example/x"}}})
+    rows = {name: value for name, value in (await Stage(settings=given).table("/settings all", "olga")).rows}
+    assert rows["exchange.urls.binance"] == "https://…@mirror.example/x"
+    assert rows["api.secret"] == "${BINANCE_API_SECRET}"
+    assert not any("hunter2" in value for value in rows.values())
+
+
+async def test_all_of_them_fit_into_a_few_messages() -> None:
+    table = await Stage().table("/settings all", "olga")
+    assert {each[0] for each in table.rows} >= {"exchange.urls", "operation_mode", "logging.files_kept"}
+    messages = parts(table, LIMITS)
+    assert 1 < len(messages) <= 6
+    assert "operation_mode" in plain(messages[0].blocks)
+    assert "logging.files_kept" in plain(messages[-1].blocks)

@@ -14,7 +14,7 @@ from tests.commands.worlds import bot_view, spec
 
 async def test_one_card_says_it_all_and_the_first_line_fits_a_lock_screen() -> None:
     desk = FakeDesk(bot_view(1), bot_view(2, spec("ETH/USDT"), status=BotStatus.PAUSED))
-    card = await Stage(desk=desk).card("/status", "vera")
+    card = await Stage(desk=desk).card("/status")
     assert card.title.startswith("2 bots, today ")
     assert card.mode == "shadow"
     assert value(card, "Exchange") == "binance, connected"
@@ -46,7 +46,7 @@ async def test_trouble_comes_first() -> None:
     card = await Stage(desk=desk).card("/status")
     assert card.title == "Trading is halted"
     assert "/trading" in lines(card)
-    assert value(card, "Trading") == "trading is halted: drawdown 12 % > 10 %"
+    assert value(card, "Trading") == "halted: drawdown 12 % > 10 %"
     desk.view = msgspec.structs.replace(desk.view, connected=False, last_reconciled_at=None)
     card = await Stage(desk=desk).card("/status")
     assert card.title == "Not connected to binance"
@@ -70,3 +70,9 @@ async def test_bots_of_two_modes_are_not_added_up() -> None:
 async def test_bots_out_of_range_are_counted() -> None:
     desk = FakeDesk(msgspec.structs.replace(bot_view(1), position=RangePosition.BELOW))
     assert value(await Stage(desk=desk).card("/status"), "Bots") == "1 running, 1 out of range"
+
+
+async def test_nobody_is_offered_what_they_may_not_do() -> None:
+    card = await Stage(desk=FakeDesk(bot_view(1))).card("/status", "vera")
+    assert "/bots" in lines(card)
+    assert not {"/pause all", "/grid"} & set(lines(card))

@@ -76,6 +76,21 @@ async def test_a_difference_is_reported_when_it_outlives_a_round_and_then_gets_a
     assert advice.expires_at == 61_000
 
 
+async def test_a_difference_that_nothing_cures_is_reported_ever_more_rarely_until_it_heals() -> None:
+    agent, desk = GridAgent(60), ShownDesk()
+    missing = bot(7, EMPTY, price=ticker(0))
+    whole = bot(7, slot(0, "90", "95", buying="1"), price=ticker(0))
+    desk.shown = (missing,)
+
+    day = [len(await _look(agent, desk)) for _ in range(24 * 60)]
+
+    assert sum(day[:60]) >= 4
+    assert 0 < sum(day[-120:]) <= 2
+    for desk.shown in ((whole,), (missing,)):
+        assert await _look(agent, desk) == []
+    assert len(await _look(agent, desk)) == 1, "a new one is told at once"
+
+
 async def test_a_difference_that_moves_on_is_not_reported() -> None:
     agent, desk = GridAgent(60), ShownDesk()
     desk.shown = (bot(7, EMPTY, price=ticker(0)),)

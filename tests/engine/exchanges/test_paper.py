@@ -235,3 +235,12 @@ async def test_an_order_meets_the_price_of_now_not_the_one_last_seen(server: Bin
         assert report is not None
         assert report.status is OrderStatus.FILLED
         assert [fill.price for fill in await exchange.fills(SYMBOL, 0)] == [110]
+
+
+async def test_quotes_that_leave_the_last_trade_behind_move_the_last_price(server: BinancePublic) -> None:
+    async with opened(server) as (exchange, inbox):
+        await exchange.subscribe(WATCHED)
+        await server.subscribed("btcusdt@bookTicker")
+        await server.quote("BTCUSDT", "90.00", "90.01")
+        await inbox.until(bid_is(inbox, "90.00"))
+        assert inbox.tickers(SYMBOL)[-1].ticker.last == Decimal("90.01"), "no trade was told, and a stop still sees it"

@@ -54,7 +54,10 @@ async def test_a_grid_is_planned_confirmed_once_and_receipted_in_place(room: Roo
     await tap.answer()
     closed = await room.tim.expect("✔ Confirmed by Tim")
     assert closed.message_id == plan.message_id
-    assert plan.text in closed.text
+    before, _blank, until = plan.text.rpartition("\n\n")
+    assert before in closed.text
+    assert until not in closed.text, "of no interest any more"
+    assert closed.text.count("Range:") == 1, "the receipt need not repeat what the plan said"
     assert not {"/confirm", "/discard"} & {(each.data or "").split()[0] for each in closed.buttons}
     assert len(room.house.desk.asked) == 1
 
