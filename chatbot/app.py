@@ -62,7 +62,7 @@ def limits_of(settings: Settings) -> RiskLimits:
         max_open_orders=risk.max_open_orders,
         stale_millis=int(risk.stale_data_seconds * 1000),
         price_band_percent=min(risk.price_band_perc, HUNDRED),
-        armed=frozenset({Mode.SHADOW}),
+        armed=(Mode.SHADOW,),
     )
 
 

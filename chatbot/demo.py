@@ -15,9 +15,11 @@ import msgspec
 from chatbot.app import App
 from chatbot.choice import chosen_platforms
 from chatbot.folders import Folders
-from chatbot.platforms.console.platform import ConsolePlatform
+from chatbot.platforms.console.platform import IDENTITY, ConsolePlatform
 from chatbot.platforms.console.screen import Screen
 from chatbot.venues import SIMULATED, open_venue
+from commands.context import Person
+from commands.registry import Role
 from commands.reply import Chart, Failure, Proposal, Reply
 from config.language import _
 from config.load import load_settings
@@ -102,6 +104,8 @@ async def _by_hand(app: App, settings: Settings, charts: Path) -> int:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
+    # Nothing here is worth a pairing code, and whoever sits at the terminal could read it anyway.
+    app.people.put(Person(id=IDENTITY, name=_("Console"), role=Role.OWNER))
     await app.start(chosen_platforms(app, settings, Secrets(), interactive=True, charts=charts))
     await stop.wait()
     return 0

@@ -72,7 +72,7 @@ def one_bot(desk: Desk, text: str | None, command: str, *, active: bool = True) 
     if text is not None:
         bot = find_bot(desk, text)
         if bot is None:
-            return _no_such_bot(known, text, command)
+            return no_such_bot(known, text, command)
         return _stopped(bot) if active and not bot.status.active else bot
     if len(known) == 1:
         return known[0]
@@ -111,7 +111,8 @@ def _buttons(bots: Sequence[BotView], command: str) -> tuple[Button, ...]:
     return tuple(Button(f"{each.id} {each.spec.symbol}", command.format(each.id)) for each in bots[:8])
 
 
-def _no_such_bot(known: Sequence[BotView], text: str, command: str) -> Failure:
+def no_such_bot(known: Sequence[BotView], text: str, command: str) -> Failure:
+    """Say that no bot is called this, and which ones there are."""
     numbers = ", ".join(str(each.id) for each in known[:8])
     return Failure(
         problem=_("There is no such bot."),

@@ -21,5 +21,5 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True):
     """A price older than this is no price."""
     price_band_percent: Decimal = Decimal(80)
     """Furthest a limit price may lie from the market, in percent of it."""
-    armed: frozenset[Mode] = frozenset({Mode.SHADOW})
-    """Modes whose orders may leave."""
+    armed: tuple[Mode, ...] = (Mode.SHADOW,)
+    """Modes whose orders may leave. A tuple, because a set has no order and equal states must give equal bytes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -16,6 +17,7 @@ from data.orders import Fill
 from data.values import HUNDRED, ZERO, Millis, Mode, plain
 from engine.allocation import Allocation, allocation_problems, survey
 from engine.desk import AssetView, EngineView
+from engine.exchanges.base import ExchangeUnavailable
 from engine.grid.levels import NOTIONAL_MARGIN, plan_grid
 from engine.grid.plan import GridPlan, Problem
 from engine.outcome import Outcome
@@ -49,15 +51,21 @@ class FrontDesk:
         self._version, self._mode, self._max_bots = version, mode, max_bots
         self._min_order, self._allocation = min_order, allocation or Allocation()
         self._started_at = runner.clock.now()
+        self._starting = asyncio.Lock()
 
     async def ask(self, control: Control) -> Outcome:
         """Post a control and return what the committed step made of it."""
         if isinstance(control, StartBot):
-            refusal = self._too_many()
-            if refusal:
-                return Outcome(sequence=0, event=control, problem=f"{refusal.field}: {refusal.problem}")
-            # The step judges the grid by the price it finds; make sure that there is one and that it stays fresh.
-            await self._runner.watch(control.spec.symbol)
+            # One after the other: two plans that were good when they were shown may not be good together.
+            async with self._starting:
+                return await self._start(control)
+        return await self._runner.ask(control)
+
+    async def _start(self, control: StartBot) -> Outcome:
+        # Planning also makes sure that the step finds a fresh price to judge the grid by.
+        problems = (await self.plan(control.spec)).problems
+        if problems:
+            return Outcome(sequence=0, event=control, problem=f"{problems[0].field}: {problems[0].problem}")
         return await self._runner.ask(control)
 
     def engine(self) -> EngineView:
@@ -115,7 +123,9 @@ class FrontDesk:
         market = await self.market(spec.symbol)
         spec = msgspec.structs.replace(spec, symbol=market.symbol)
         await self._runner.watch(market.symbol)
-        ticker = self._runner.engine.state.tickers[market.symbol]
+        ticker = self._runner.engine.state.tickers.get(market.symbol)
+        if ticker is None:
+            raise ExchangeUnavailable(f"there is no usable price of {market.symbol}")
         # Planned as if the market asked for the larger orders, and started on the market as it is.
         plan = msgspec.structs.replace(plan_grid(spec, self._stricter(market), ticker), market=market)
         further = [problem for problem in (self._too_many(), *self._over_limits(plan)) if problem]

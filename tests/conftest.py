@@ -30,12 +30,13 @@ def logs_as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     loggers = (each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger))
-    levels = {each: each.level for each in loggers}
+    states = {each: (each.level, each.disabled) for each in loggers}
     yield
     for handler in [each for each in root.handlers if each not in handlers]:
         root.removeHandler(handler)
         handler.close()
     root.setLevel(level)
-    for logger, before in levels.items():
+    for logger, (before, disabled) in states.items():
         logger.setLevel(before)
+        logger.disabled = disabled
     structlog.reset_defaults()

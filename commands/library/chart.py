@@ -9,7 +9,7 @@ from commands.cards import bot_headline, exit_fields
 from commands.context import Context
 from commands.format import percent, price
 from commands.guidance import favourites
-from commands.matching import find_bot, find_market
+from commands.matching import find_bot, find_market, no_such_bot
 from commands.pictures import grid_picture
 from commands.plan import Answer
 from commands.registry import Param, command
@@ -50,6 +50,8 @@ async def chart(
             return await _ask(ctx, active)
         symbol = str(active[0].id)
     bot = find_bot(ctx.desk, symbol)
+    if bot is None and symbol.strip().removeprefix("#").isdecimal():
+        return no_such_bot(ctx.desk.bots(), symbol, "/chart {}")
     market = await find_market(ctx.desk, symbol if bot is None else bot.spec.symbol, "chart")
     if isinstance(market, Failure):
         return market

@@ -10,7 +10,9 @@ import msgspec
 import pytest
 
 from data.advice import Advice, OrdersAdvised, TradingState
+from data.database import Database
 from data.decisions import Rule
+from data.equity import EquityStore
 from data.events import (
     AdvicePosted,
     OrderAbsent,
@@ -30,10 +32,11 @@ from data.grids import Trigger, TriggerKind
 from data.journal import Journal
 from data.market import FeeAsset, Market, Ticker
 from data.orders import Fill, Purpose
-from data.values import ONE, ZERO, Side
+from data.values import ONE, ZERO, Mode, Side
 from engine.clock import ManualClock
 from engine.core import Engine
 from engine.exchanges.base import MarketUnknown, OrderReport, Submitted
+from engine.front_desk import FrontDesk
 from engine.grid.levels import plan_grid
 from engine.outcome import Outcome
 from engine.reconcile import reconcile
@@ -324,6 +327,17 @@ def test_the_smallest_grid_that_pays_fees_in_base_keeps_both_legs_for_ever() -> 
             at=NOW,
         )
         engine.step(OrderFilled(at=NOW, fill=fill))
+
+
+async def test_the_same_money_is_not_promised_to_two_bots_at_once() -> None:
+    async with living() as live:
+        desk = FrontDesk(live.runner, EquityStore(Database.in_memory()), version="t", mode=Mode.SHADOW, max_bots=5)
+        spec = msgspec.structs.replace(SPEC, investment=D(3_000))
+        assert (await desk.plan(spec)).problems == ()
+        controls = [StartBot(at=NOW, by="t", plan=plan, spec=spec, market=MARKET) for plan in ("p", "q")]
+        first, second = await asyncio.gather(*(desk.ask(control) for control in controls))
+        assert (first.problem, len(live.runner.engine.state.bots)) == ("", 1)
+        assert second.problem.startswith("investment: ")
 
 
 # -- the end of a bot

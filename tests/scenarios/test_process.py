@@ -75,7 +75,7 @@ async def test_a_killed_engine_comes_back_with_its_bot_and_nothing_twice(
     state, account = engine.books()
     (bot,) = state.bots.values()
     assert bot.status.active
-    open_orders = {each.client_id for each in account.orders if each.live}
+    open_orders = {each.draft.client_id for each in account.orders if each.status.live}
     assert open_orders <= set(bot.live)
     slots = Counter(key.slot for each in open_orders if (key := parse_client_id(each)) is not None)
     assert slots

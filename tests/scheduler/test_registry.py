@@ -18,8 +18,9 @@ def jobs(settings: Settings | None = None) -> dict[str, Job]:
 
 
 def test_every_module_makes_jobs() -> None:
-    assert set(discover()) == {"agent_ticks", "daily_digest", "equity_snapshot", "housekeeping", "reconcile"}
-    assert list(jobs()) == ["agent_grid", "agent_risk", "daily_digest", "equity_snapshot", "housekeeping", "reconcile"]
+    single = {"daily_digest", "equity_snapshot", "heartbeat", "housekeeping", "reconcile"}
+    assert set(discover()) == {"agent_ticks", *single}
+    assert list(jobs()) == sorted(["agent_grid", "agent_risk", *single])
     assert all(job.what for job in jobs().values())
 
 
@@ -34,6 +35,7 @@ def test_the_settings_say_when() -> None:
         "backup": Every(6 * 3600),
         "daily_digest": Daily("08:00", ZoneInfo("Europe/Lisbon")),
         "equity_snapshot": Every(300),
+        "heartbeat": Every(10),
         "housekeeping": Daily("03:30", UTC),
         "reconcile": Every(300),
     }

@@ -38,6 +38,9 @@ class Keyboard:
         self._asked.set()
         try:
             return await self._lines.get()
+        except asyncio.CancelledError:
+            self._screen.leave_line()
+            raise
         finally:
             self._screen.typing = False
 

@@ -108,6 +108,7 @@ class ConsolePlatform:
     async def _listen(self, keyboard: Lines) -> None:
         with use(self._locale()):
             self._screen.say(greeting(), "dim")
+            self._remind()
         while (line := await keyboard.line()) is not None:
             if line.strip().lower() in _QUIT:
                 self._leave()
@@ -128,8 +129,16 @@ class ConsolePlatform:
                 await self._show((line,), numbered=False)
                 return (line,)
             replies = await self._ask(line)
+            if not replies and self._keyboard is not None:
+                self._remind()
             self.buttons = await self._show(replies, numbered=True)
             return replies
+
+    def _remind(self) -> None:
+        # Strangers are met with silence; at the terminal itself it would only look broken.
+        if self._audience.person(PLATFORM, PERSON) is None:
+            with use(self._locale()):
+                self._screen.say(_("First pair: type /pair and the code printed here. /start prints a new one."), "dim")
 
     async def _ask(self, line: str) -> tuple[Reply, ...]:
         if self._dispatcher is None:

@@ -40,21 +40,29 @@ class Screen:
     def show(self, reply: Reply, zone: tzinfo, *, first_number: int | None) -> tuple[Button, ...]:
         """Print a reply and return its buttons, numbered from ``first_number``; None shows their lines instead."""
         buttons: list[Button] = []
+        # A terminal breaks lines in the middle of words; a file is to be searched, line by line.
+        whole_words = self._output.isatty()
         for part in parts(reply, _ENDLESS, zone):
-            self._print(_styled(part.blocks))
+            self._print(_styled(part.blocks), whole_words)
             buttons += _buttons(part)
         if buttons:
-            self._print(_numbered(buttons, first_number))
+            self._print(_numbered(buttons, first_number), whole_words)
         return tuple(buttons)
 
     def say(self, text: str, style: str = "") -> None:
         """Print a line of our own."""
         self._print(Styled(text, style=style))
 
-    def _print(self, text: Styled) -> None:
+    def leave_line(self) -> None:
+        """Begin a line of its own for whatever comes after the prompt that is given up."""
+        if self.typing:
+            self._output.write("\n")
+            self._output.flush()
+
+    def _print(self, text: Styled, whole_words: bool = False) -> None:
         if self.typing:
             self._output.write(_CLEAR_LINE)
-        self._console.print(text)
+        self._console.print(text, soft_wrap=not whole_words)
         if self.typing:
             self._output.write(PROMPT + _typed_so_far())
             self._output.flush()

@@ -64,3 +64,9 @@ async def test_an_unknown_market_offers_near_ones() -> None:
 async def test_a_bad_timeframe_lists_the_good_ones() -> None:
     failure = await Stage().failure("/chart BTC/USDT 7m")
     assert failure.accepted == "one of: 1m, 5m, 15m, 1h, 4h, 1d"
+
+
+async def test_a_number_without_a_bot_is_no_market() -> None:
+    failure = await Stage(desk=FakeDesk(bot_view(1))).failure("/chart 7")
+    assert failure.problem == "There is no such bot."
+    assert lines(failure) == ["/chart 1"]
