@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP := $(BIN)/python -m pip --quiet --quiet --no-input
+WORLDS ?= 40
+KILLS ?= 50
 DEPENDENCIES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
@@ -12,7 +14,7 @@ DEPENDENCIES := pyproject.toml constraints.txt
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
 
-demo: .venv/.base ## watch Batuta trade a replayed market: no key, no network
+demo: .venv/.base ## watch Batuta trade an invented market: no key, no network
 	@$(BIN)/batuta demo $(ARGS)
 
 run: .venv/.base ## start the engine with your configuration
@@ -32,8 +34,8 @@ check: .venv/.dev ## format, lint, types, layers, generated documentation
 bench: .venv/.dev ## measure the hot paths
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
-soak: .venv/.dev ## run the engine for hours against a hostile exchange (later)
-	@$(BIN)/python -m tests.benchmarks soak $(ARGS)
+soak: .venv/.dev ## kill a trading engine some thousand times (KILLS=, WORLDS=)
+	@BATUTA_KILL_WORLDS=$(WORLDS) BATUTA_KILLS_PER_WORLD=$(KILLS) $(BIN)/python -m pytest -q -s tests/kill $(ARGS)
 
 docs: .venv/.dev ## regenerate the generated documentation and the translation template
 	@$(BIN)/python -m commands.reference

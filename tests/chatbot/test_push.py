@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -141,6 +142,14 @@ async def test_everybody_of_a_running_platform_hears_it_once(desk: Desk) -> None
     row = desk.outbox.get(1)
     assert row is not None
     assert (row.receipt, row.delivered_at) == ("1", NOW)
+
+
+async def test_whoever_did_it_is_not_told_what_the_receipt_said(desk: Desk) -> None:
+    desk.know(TIM)
+    await desk.pusher.start([desk.post])
+    desk.pusher.push((msgspec.structs.replace(notice("paused"), by=TIM),))
+    await settle()
+    assert [to for to, _title, _at in desk.post.sent] == [OLGA]
 
 
 async def test_owners_alone_hear_what_is_for_owners(desk: Desk) -> None:

@@ -22,4 +22,4 @@ def test_an_exchange_that_is_not_known_leaves_no_trace(tmp_path: Path) -> None:
 
 def test_a_known_exchange_is_opened_without_its_library(tmp_path: Path) -> None:
     with open_venue(Settings(), Folders(tmp_path), ManualClock(0)) as venue:
-        assert venue.name == "binance"
+        assert venue.name == "paper"

@@ -169,6 +169,22 @@ def test_a_bot_with_nothing_to_wind_down_has_stopped_at_once() -> None:
     assert notice.card.title == "Bot 1 BTC/USDT stopped: a person asked"
 
 
+def test_who_did_it_has_the_receipt_and_who_stopped_a_bot_hears_how_it_ended() -> None:
+    (paused,) = of(PauseBot(at=NOW, by="telegram:1", plan="p", bot=1), decision(Rule.PAUSE_BOT))
+    assert paused.by == "telegram:1"
+    stopped = msgspec.structs.replace(BOT, status=BotStatus.STOPPED, stop_reason=StopReason.PERSON)
+    stop = StopBot(at=NOW, by="telegram:1", plan="p", bot=1, sell=False)
+    (ended,) = of(stop, decision(Rule.STOP_BOT), desk=FakeDesk(stopped))
+    assert ended.by == ""
+
+
+def test_the_last_sale_is_told_before_the_end_it_brings() -> None:
+    sale = OrderFilled(at=NOW, fill=fill(Side.SELL, -1))
+    first, second = of(sale, decision(Rule.BOT_STOPPED))
+    assert first.card.title.startswith("Closing sale")
+    assert (first.lane, second.lane) == (Lane.CRITICAL, Lane.CRITICAL)
+
+
 LOUD = {
     Rule.OPEN_GRID: ("Bot 1 BTC/USDT started", Lane.TRADE),
     Rule.PAUSE_BOT: ("Bot 1 BTC/USDT paused", Lane.TRADE),
