@@ -180,7 +180,7 @@ class Reconciled(_Event, frozen=True):
     resolved_orders: int
     foreign_orders: tuple[str, ...]
     gap: dict[str, str]
-    """Empty when the books agree; otherwise asset, expected and found."""
+    """Empty when the books agree; otherwise asset, expected, found and short (their difference)."""
 
 
 Control = StartBot | StopBot | PauseBot | ResumeBot | SetTakeProfit | SetStopLoss | SetOutOfRange | SetTradingState

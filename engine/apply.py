@@ -289,8 +289,15 @@ def _state_change(state: EngineState, before: TradingState, why: str) -> Change:
 
 
 def _reconciled(state: EngineState, event: Reconciled) -> Change:
-    if not event.gap:
+    known = state.reconciled.get(event.symbol, ())
+    short = (f"{event.gap.get('asset', '')} {event.gap.get('short', '')}",) if event.gap else ()
+    found = (*sorted(event.foreign_orders), *short)
+    if found == known:
+        # Said before: a person who resumes a bot in spite of a lasting shortage is not overruled every few minutes.
         return IGNORED
+    state.reconciled[event.symbol] = found
+    if not short or short[0] in known:
+        return BOOKED
     for bot in state.active_bots(event.symbol):
         if bot.status is BotStatus.RUNNING:
             bot.status = BotStatus.PAUSED

@@ -170,5 +170,5 @@ async def _gap(runner: Runner, symbol: str) -> dict[str, str]:
             _recover_fills(runner, await runner.exchange.fills(each, _since(runner.engine.state, each)))
         await runner.settled()
         if fills == sum(bot.books.fills for bot in holders):
-            return {"asset": market.base, "expected": plain(held), "found": plain(found)}
+            return {"asset": market.base, "expected": plain(held), "found": plain(found), "short": plain(held - found)}
     return {}

@@ -132,6 +132,8 @@ class EngineState(msgspec.Struct, kw_only=True):
     peak_equity: Decimal = ZERO
     day_start_equity: Decimal = ZERO
     day: int = 0
+    reconciled: dict[str, tuple[str, ...]] = {}
+    """What the last comparison with the exchange found amiss, by symbol: foreign orders, and base that is missing."""
     limits: RiskLimits | None = None
     """What risk judges by, as the last start told; None before the first."""
     tickers: dict[str, Ticker] = {}

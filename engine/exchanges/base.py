@@ -114,7 +114,11 @@ class Exchange(Protocol):
         """Stream tickers of exactly these symbols to ``emit``; replaces the previous set."""
 
     async def submit(self, order: Approved) -> Submitted:
-        """Place an order under its client id. Submitting the same id twice never makes two orders."""
+        """Place an order under its client id. Submitting the same id twice never makes two orders.
+
+        Where an exchange accepts a crossing post-only order and expires it at once, answer ``WOULD_TAKE`` all the same:
+        an accepted order that vanishes is placed again.
+        """
 
     async def cancel(self, client_id: str, symbol: str) -> None:
         """Ask to take an order off the book; the outcome arrives as ``OrderCancelled`` or fills. Unknown ids: no-op."""

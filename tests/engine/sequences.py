@@ -278,7 +278,7 @@ class World:
 
     def reconciled(self, a: int, b: int) -> None:
         """Report a comparison of the books; a gap pauses."""
-        gap = {"asset": "AAA", "expected": "2", "found": "1"} if b % 4 == 0 else {}
+        gap = {"asset": "AAA", "expected": "2", "found": "1", "short": "1"} if b % 4 == 0 else {}
         symbol = MARKETS[a % 2].symbol
         self.step(
             Reconciled(at=self.now, symbol=symbol, recovered_fills=0, resolved_orders=0, foreign_orders=(), gap=gap)

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from data.decisions import Rule
+from data.events import Reconciled, ResumeBot
 from data.journal import Journal
 from data.orders import Draft, Fill, OrderType, Purpose
 from data.values import ZERO, Millis, Mode, Side
@@ -114,6 +115,34 @@ async def test_missing_base_pauses_the_bots_and_takes_their_orders_off() -> None
         rules = {decision.rule for outcome in live.outcomes for decision in outcome.decisions}
         assert Rule.BOOKS_DISAGREE in rules
         assert live.exchange.matching.orders() == []
+
+
+async def test_foreign_orders_are_told_once_for_as_long_as_they_rest() -> None:
+    async with living() as live:
+        await live.start_bot()
+        await live.settle()
+        live.exchange.place(foreign("x-17", D(50)))
+        for _ in range(3):
+            await reconcile(live.runner, SYMBOL)
+        told = [each.event for each in live.outcomes if isinstance(each.event, Reconciled)]
+        assert [each.foreign_orders for each in told] == [("x-17",)]
+
+
+async def test_a_person_may_resume_in_spite_of_a_lasting_gap() -> None:
+    async with living() as live:
+        await live.start_bot()
+        await live.settle()
+        live.exchange.stolen = D("0.5")
+        await reconcile(live.runner, SYMBOL)
+        assert live.bot.status is BotStatus.PAUSED
+        await live.until(lambda: not live.bot.live)
+        await live.runner.ask(ResumeBot(at=live.runner.clock.now(), by="test", bot=1))
+        await reconcile(live.runner, SYMBOL)
+        assert live.bot.status.value == "running"
+        # More is missing than was known: that is news, and pauses again.
+        live.exchange.stolen = D("0.75")
+        await reconcile(live.runner, SYMBOL)
+        assert live.bot.status.value == "paused"
 
 
 async def test_base_of_somebody_else_is_no_gap() -> None:
