@@ -37,6 +37,8 @@ BY_HAND, BY_ITSELF = 60.0, 1800.0
 """Simulated seconds per real second, unless told otherwise: a person reads, the built-in conversation need not."""
 
 ATTEMPTS = 10
+LOOK_SECONDS = 0.05
+"""Real seconds between two looks at what the engine has done."""
 SYMBOL = "SOL/USDT"
 """The liveliest of the invented markets: its fills come soonest."""
 
@@ -142,7 +144,7 @@ async def _converse(
     while any(view.status.active for view in app.desk.bots()):
         if watch.seconds() > seconds:
             raise DemoFailed(_("The bot did not stop in time."))
-        await app.clock.sleep(5)
+        await SystemClock().sleep(LOOK_SECONDS)
     await _expect(console.say("/bots"))
 
 
@@ -161,7 +163,7 @@ async def _watch_fills(app: App, screen: Screen, watch: Stopwatch, seconds: floa
     while len(app.desk.fills(None, FILLS)) < FILLS:
         if watch.seconds() > seconds:
             raise DemoFailed(_("Too few fills in the time given: try --minutes, --speed or another --seed."))
-        await app.clock.sleep(60)
+        await SystemClock().sleep(LOOK_SECONDS)
     await app.scheduler.run("equity_snapshot")
 
 
