@@ -20,6 +20,7 @@ from chatbot.folders import Folders
 from chatbot.platforms.console.platform import ConsolePlatform
 from chatbot.platforms.console.screen import Screen
 from chatbot.venues import open_venue
+from commands.format import duration
 from commands.reply import Card, Proposal, Reply
 from data.decisions import Decision
 from engine.clock import ScaledClock
@@ -114,7 +115,8 @@ async def _start_a_grid(console: ConsolePlatform) -> None:
 def _numbers_are_recorded(card: Card, decision: Decision) -> None:
     record = msgspec.json.encode(decision).decode()
     known = {Decimal(number) for number in _NUMBER.findall(record)}
-    known |= {Decimal(each.age_ms // 1000) for each in decision.inputs}
+    ages = " ".join(duration(each.age_ms) for each in decision.inputs)
+    known |= {Decimal(number) for number in _NUMBER.findall(ages)}
     known |= {Decimal(len(each)) for each in (decision.approved, decision.refused, decision.cancelled)}
     hidden = max(len(decision.approved), len(decision.inputs)) - 6
     for field in card.fields:
