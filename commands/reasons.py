@@ -23,7 +23,9 @@ SHOWN = 6
 def decision_card(decision: Decision, bot: BotView | None, zone: tzinfo) -> Card:
     """Return everything recorded about a decision; nothing in it is guessed."""
     fields = [Field(_("When"), instant(decision.at, zone)), Field(_("Because of"), _event_words(decision.event))]
-    fields += [Field(_("Knew: {name}").format(name=each.name), _input(each)) for each in decision.inputs[:SHOWN]]
+    fields += [
+        Field(_("Knew: {name}").format(name=_spaced(each.name)), _input(each)) for each in decision.inputs[:SHOWN]
+    ]
     fields += _rest(len(decision.inputs))
     for other in decision.alternatives[:SHOWN]:
         fields.append(Field(_("Not done"), f"{other.what}: {other.why_not}"))
@@ -60,6 +62,11 @@ def _event_words(event: str) -> str:
     return spaced.strip()
 
 
+def _spaced(name: str) -> str:
+    """``stop_loss before`` is how the engine calls it; people read *stop loss before*."""
+    return name.replace("_", " ")
+
+
 def _input(known: Input) -> str:
     return f"{known.value} ({_age(known.age_ms)})" if known.age_ms else known.value
 
@@ -79,7 +86,7 @@ def _verdict(decision: Decision) -> str:
 
 
 def _refused(refused: Refused) -> str:
-    facts = ", ".join(f"{name} {value}" for name, value in refused.facts.items())
+    facts = ", ".join(f"{_spaced(name)} {value}" for name, value in refused.facts.items())
     reason = words.refusal(refused.code)
     return f"{_draft(refused.draft, None)}: {reason}" + (f" ({facts})" if facts else "")
 

@@ -71,6 +71,18 @@ async def test_old_inputs_say_how_old() -> None:
     assert value(card, "Knew: rule") == "fixed"
 
 
+async def test_names_are_read_as_words() -> None:
+    desk = history()
+    first = sample_decision(bot_view(1), 500, Rule.CHANGE_EXIT)
+    refused = (msgspec.structs.replace(first.refused[0], facts={"limit_percent": "5"}),)
+    inputs = (Input("stop_loss before", "none"), Input("out_of_range", "hold"))
+    desk.decided.extend([msgspec.structs.replace(first, inputs=inputs, refused=refused)])
+    card = await Stage(desk=desk).card("/why d500")
+    assert value(card, "Knew: stop loss before") == "none"
+    assert value(card, "Knew: out of range") == "hold"
+    assert value(card, "Refused").endswith("(limit percent 5)")
+
+
 async def test_many_orders_are_counted_after_the_first_few() -> None:
     desk = history()
     first = sample_decision(bot_view(1), 300, Rule.OPEN_GRID)
