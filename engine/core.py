@@ -68,13 +68,6 @@ class Engine:
         bot = change.bot.id if change.bot else (change.order.draft.bot if change.order else 0)
         return result.outcome(bot)
 
-    def quiet(self, symbol: str, low: Decimal, high: Decimal) -> bool:
-        """Return whether no price from ``low`` to ``high`` can change anything on this market."""
-        for band_low, band_high in self._bands.get(symbol, {}).values():
-            if low <= band_low or high >= band_high:
-                return False
-        return True
-
     def bands(self, symbol: str) -> Iterator[_Band]:
         """Yield, per bot, the open price interval in which ticks change nothing; if empty, also where its exits lie."""
         for identity, band in self._bands.get(symbol, {}).items():
