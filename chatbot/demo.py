@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
 
@@ -27,8 +27,12 @@ from config.logs import set_up_logs
 from config.paths import batuta_home
 from config.schema import Settings
 from config.secrets import Secrets
+from data.database import Database, StorageError, StorageLocked
 from data.values import Millis
 from engine.clock import ScaledClock, Stopwatch, SystemClock
+
+REFUSED = 2
+"""Exit code when another demo runs in the same home."""
 
 FILLS = 12
 """Fills the built-in conversation waits for."""
@@ -53,34 +57,53 @@ class DemoFailed(Exception):
 async def run_demo(*, seed: int, speed: float | None, minutes: float, home: Path | None) -> int:
     """Run the demo and return its exit code: typed by a person at a terminal, by itself otherwise.
 
-    Everything but the charts lives in a temporary folder: each demo starts afresh.
+    Charts go to the folder ``charts`` of the home. Everything else goes to its folder ``demo``, where it stays to be
+    looked at until the next demo, which starts afresh.
     """
     interactive = sys.stdin.isatty()
     speed = speed or (BY_HAND if interactive else BY_ITSELF)
-    charts = Folders((home or batuta_home()).expanduser().absolute()).charts
-    with tempfile.TemporaryDirectory(prefix="batuta-demo-") as folder:
-        folders = Folders(Path(folder))
-        settings = demo_settings(folders.home, speed)
-        set_up_logs(settings.logging, folders.home, Secrets())
-        # A whole day: the invented market has a past to draw, and midnight is far.
-        clock = ScaledClock(SystemClock().now() // _DAY * _DAY, speed)
-        screen, codes = Screen(), list[str]()
+    root, screen, codes = Folders((home or batuta_home()).expanduser().absolute()), Screen(), list[str]()
 
-        def announce(text: str) -> None:
-            codes.extend(_CODE.findall(text))
-            screen.say(text, "bold yellow")
+    def announce(text: str) -> None:
+        codes.extend(_CODE.findall(text))
+        screen.say(text, "bold yellow")
 
-        with open_venue(settings, folders, clock, seed) as venue:
-            app = App(settings, folders, venue, clock, announce=announce, speed=speed)
-            try:
-                if interactive:
-                    return await _by_hand(app, settings, charts)
-                console = ConsolePlatform(
-                    audience=app.audience, pictures=app.renderer, clock=clock, charts=charts, screen=screen
-                )
-                return await _by_itself(app, console, screen, codes, minutes)
-            finally:
-                await app.stop()
+    try:
+        folders = _empty(root.home / "demo")
+    except StorageLocked as error:
+        screen.say(str(error), "bold red")
+        return REFUSED
+    settings = demo_settings(folders.home, speed)
+    set_up_logs(settings.logging, folders.home, Secrets())
+    # A whole day: the invented market has a past to draw, and midnight is far.
+    clock = ScaledClock(SystemClock().now() // _DAY * _DAY, speed)
+    with open_venue(settings, folders, clock, seed) as venue:
+        app = App(settings, folders, venue, clock, announce=announce, speed=speed)
+        try:
+            if interactive:
+                return await _by_hand(app, settings, root.charts)
+            console = ConsolePlatform(
+                audience=app.audience, pictures=app.renderer, clock=clock, charts=root.charts, screen=screen
+            )
+            return await _by_itself(app, console, screen, codes, minutes)
+        finally:
+            await app.stop()
+            screen.say(_("The journal of this demo: {file}").format(file=folders.database), "dim")
+
+
+def _empty(folder: Path) -> Folders:
+    """Return the folder of the demo without what an earlier one left. Raises ``StorageLocked`` while one runs there."""
+    left = Folders(folder)
+    if left.database.exists():
+        try:
+            Database(left.database).close()
+        except StorageLocked:
+            raise
+        except StorageError:
+            # Damaged or of another version: it goes all the same.
+            pass
+    shutil.rmtree(folder)
+    return Folders(folder)
 
 
 def demo_settings(home: Path, speed: float) -> Settings:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -22,7 +23,9 @@ from chatbot.platforms.console.screen import Screen
 from chatbot.venues import open_venue
 from commands.format import duration
 from commands.reply import Card, Proposal, Reply
+from data.database import Database
 from data.decisions import Decision
+from data.journal import Journal
 from engine.clock import ScaledClock
 
 START = 1_760_000_000_000
@@ -67,9 +70,42 @@ def test_the_demo_leaves_charts_that_open_as_pictures(transcript: tuple[str, Pat
             assert picture.size == (1080, 1350)
 
 
-def test_the_demo_leaves_nothing_but_charts(transcript: tuple[str, Path]) -> None:
+def test_every_number_of_the_why_it_shows_is_in_the_journal_it_leaves(transcript: tuple[str, Path]) -> None:
+    text, home = transcript
+    told = text[text.index("› /why") :]
+    shown = told[: told.index("[1] Older")]
+    number = re.findall(r"Decision (\S+)", shown)[-1]
+    database = Database(home / "demo" / "batuta.sqlite")
+    try:
+        journal = Journal(database)
+        assert journal.verify() == journal.last_sequence > 40
+        decision = journal.decision(number)
+    finally:
+        database.close()
+    assert decision is not None
+    # Without the line that writes the instant as a date.
+    _numbers_are_recorded(re.sub(r"(?m)^(When|Decision) .*$", "", shown).splitlines()[1:], decision)
+
+
+def test_a_demo_starts_afresh_and_not_beside_another(transcript: tuple[str, Path], tmp_path: Path) -> None:
     _text, home = transcript
-    assert [path.name for path in home.iterdir()] == ["charts"]
+    assert sorted(path.name for path in home.iterdir()) == ["charts", "demo"]
+    (tmp_path / "demo").mkdir()
+    held = Database(tmp_path / "demo" / "batuta.sqlite")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "chatbot", "demo"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env={**os.environ, "BATUTA_HOME": str(tmp_path)},
+        )
+    finally:
+        held.close()
+    assert done.returncode == 2
+    assert str(os.getpid()) in done.stdout
 
 
 async def test_too_little_time_is_said_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,7 +135,7 @@ async def test_every_number_of_why_is_in_the_record(tmp_path: Path) -> None:
             for decision in decisions:
                 (card,) = await console.say(f"/why d{decision.id}")
                 assert isinstance(card, Card)
-                _numbers_are_recorded(card, decision)
+                _numbers_are_recorded([field.value for field in card.fields if field.label != "When"], decision)
         finally:
             await app.stop()
 
@@ -112,15 +148,13 @@ async def _start_a_grid(console: ConsolePlatform) -> None:
         replies = await console.choose(plan.confirm.label)
 
 
-def _numbers_are_recorded(card: Card, decision: Decision) -> None:
+def _numbers_are_recorded(lines: Sequence[str], decision: Decision) -> None:
     record = msgspec.json.encode(decision).decode()
     known = {Decimal(number) for number in _NUMBER.findall(record)}
     ages = " ".join(duration(each.age_ms) for each in decision.inputs)
     known |= {Decimal(number) for number in _NUMBER.findall(ages)}
     known |= {Decimal(len(each)) for each in (decision.approved, decision.refused, decision.cancelled)}
     hidden = max(len(decision.approved), len(decision.inputs)) - 6
-    for field in card.fields:
-        if field.label == "When":
-            continue
-        for number in _NUMBER.findall(field.value):
-            assert Decimal(number) in known or Decimal(number) == hidden, (field, record)
+    for line in lines:
+        for number in _NUMBER.findall(line):
+            assert Decimal(number) in known or Decimal(number) == hidden, (line, record)
