@@ -14,6 +14,16 @@ from engine.state import EngineState
 class ReplayDiverged(Exception):
     """Stepping a journaled event again gave another outcome than the journal says: code or journal changed."""
 
+    def __init__(self, entry: Entry, again: Entry) -> None:
+        """Keep what the journal says and what stepping gave."""
+        names = [name for name in Entry.__struct_fields__ if getattr(entry, name) != getattr(again, name)]
+        super().__init__(
+            f"journal sequence {entry.sequence}: stepping the {type(entry.event).__name__} again gives other "
+            f"{', '.join(names)}. Another version of Batuta wrote it, or it was changed. Start the version that wrote "
+            f"it, stop it cleanly (that keeps its state beside the journal), and upgrade then."
+        )
+        self.entry, self.again = entry, again
+
 
 def entry_of(outcome: Outcome, state: EngineState) -> Entry:
     """Return the entry for a durable outcome, with the market prices the step could see."""
@@ -48,6 +58,6 @@ def rebuild(engine: Engine, entries: Iterable[Entry]) -> int:
         outcome = engine.step(entry.event)
         again = entry_of(outcome, engine.state)
         if again != entry:
-            raise ReplayDiverged(f"sequence {entry.sequence}: the journal has {entry}, stepping gave {again}")
+            raise ReplayDiverged(entry, again)
         count += 1
     return count
