@@ -129,9 +129,13 @@ def _change_exit(state: EngineState, bot: Bot, event: SetTakeProfit | SetStopLos
 
 
 def stop(bot: Bot, reason: StopReason, *, sell: bool) -> None:
-    """Mark a bot as stopping. A sale asked for once is not taken back by a later stop without one, unless it failed."""
+    """Mark a bot as stopping.
+
+    A sale asked for once is not taken back by a later stop without one, unless it failed or waits for a price.
+    """
     bot.status = BotStatus.STOPPING
-    failed = bot.close_blocked and reason is StopReason.PERSON
+    # The price of a market that is gone never comes: a person must be able to let the bot go.
+    failed = (bot.close_blocked or bot.waiting) and reason is StopReason.PERSON
     bot.sell_on_stop = sell if failed else bot.sell_on_stop or sell
     bot.close_blocked = False
     bot.stop_reason = bot.stop_reason or reason

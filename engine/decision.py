@@ -236,18 +236,19 @@ def _retry(state: EngineState, bot: Bot, ticker: Ticker) -> Verdict | None:
     for slot in bot.slots:
         if not slot.waiting or slot.blocked:
             continue
+        waits = False
         for side in _SIDES[state.trading_state]:
             quantity = missing(slot, side, bot.market.filters)
             if quantity == ZERO:
                 continue
-            slot.waiting = False
             crossing = slot.lower >= ticker.ask if side is Side.BUY else slot.upper <= ticker.bid
             if not crossing or slot.crossed < TAKER_AFTER:
                 drafts.append(bot.slot_draft(slot, side, OrderType.LIMIT_MAKER, quantity))
             elif _earns_as_taker(bot, slot, side):
                 drafts.append(bot.slot_draft(slot, side, OrderType.LIMIT, quantity))
             else:
-                slot.waiting = True
+                waits = True
+            slot.waiting = waits
     if not drafts:
         return None
     return Verdict(bot=bot, rule=Rule.REPLACE_ORDER, inputs=inputs, wish=Wish(drafts=drafts))

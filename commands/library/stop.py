@@ -19,7 +19,7 @@ from commands.reply import Button, Card, Field, Reply
 from config.language import _, ngettext
 from data.events import StopBot
 from data.values import ZERO
-from engine.exchanges.base import ExchangeUnavailable
+from engine.exchanges.base import ExchangeUnavailable, MarketUnknown
 from engine.outcome import Outcome
 from engine.views import BotView
 
@@ -87,7 +87,8 @@ def _chosen(ctx: Context, text: str | None, coins: Coins | None) -> tuple[BotVie
 async def _bid(ctx: Context, bot: BotView) -> Decimal | None:
     try:
         return (await ctx.desk.ticker(bot.spec.symbol)).bid
-    except ExchangeUnavailable:
+    except (ExchangeUnavailable, MarketUnknown):
+        # A bot whose market is gone must still be let go.
         return None if bot.ticker is None else bot.ticker.bid
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from typing import Annotated
 
-from commands.context import Context, Person
+from commands.context import Context, Explainer, Person
 from commands.dispatch import Dispatcher, Request, Services
 from commands.library.confirm import confirm
 from commands.library.discard import discard
@@ -174,7 +174,13 @@ class House:
     """A dispatcher and everything a test may look at or turn."""
 
     def __init__(
-        self, *, registry: Registry | None = None, desk: FakeDesk | None = None, clock: ManualClock | None = None
+        self,
+        *,
+        registry: Registry | None = None,
+        desk: FakeDesk | None = None,
+        clock: ManualClock | None = None,
+        deliver: Callable[[str, Reply], Awaitable[None]] | None = None,
+        explainer: Explainer | None = None,
     ) -> None:
         """Build everything around one running bot, or around ``desk``."""
         self.world = World()
@@ -191,7 +197,7 @@ class House:
             Services(
                 registry=self.registry, desk=self.desk, clock=self.clock, settings=Settings(), people=self.people,
                 jobs=NoJobs(), agents=NoAgents(), pairing=self.pairing, announce=self.announced.append,
-                tell=self.told.append,
+                tell=self.told.append, deliver=deliver, explainer=explainer,
             )
         )  # fmt: skip
 

@@ -94,6 +94,12 @@ async def test_a_known_person_is_told_when_locked() -> None:
     assert answers[6].problem.startswith("Too many wrong codes")
 
 
+async def test_a_pairing_without_a_code_asks_for_one() -> None:
+    (asked,) = await House().say("/pair", "eve")
+    assert isinstance(asked, Failure)
+    assert (asked.problem, asked.accepted) == ("A code is missing.", "/pair and the eight digits you were given")
+
+
 async def test_codes_are_not_taken_in_groups() -> None:
     house = House()
     replies = await house.say("/pair 12345678", private=False)

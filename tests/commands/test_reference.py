@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import runpy
 from pathlib import Path
 
 import pytest
 
+from commands import reference
 from commands.reference import command_pages, command_table, main, refresh, refusal_table, settings_pages
 from commands.registry import Registry, command_of
 from config.diagnosis import setting_names
@@ -71,3 +74,11 @@ def test_the_check_fails_until_it_was_written(tmp_path: Path, capsys: pytest.Cap
     assert main([], tmp_path) == 0
     assert main(["--check"], tmp_path) == 0
     assert capsys.readouterr().out.count("written") == len(MADE)
+
+
+def test_run_as_a_program_its_exit_status_is_the_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = Path(reference.__file__)
+    monkeypatch.setattr("sys.argv", [os.fspath(program), "--check"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(os.fspath(program), run_name="__main__")
+    assert ended.value.code == main(["--check"])

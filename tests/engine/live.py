@@ -64,13 +64,16 @@ class Live:
 
 @asynccontextmanager
 async def living(
-    journal: Journal | None = None, exchange: FakeExchange | None = None, clock: ManualClock | None = None
+    journal: Journal | None = None,
+    exchange: FakeExchange | None = None,
+    clock: ManualClock | None = None,
+    limits: RiskLimits = LIMITS,
 ) -> AsyncIterator[Live]:
     """Start an engine from ``journal`` as the program does, reconcile, and stop it in the end."""
     clock = clock or ManualClock(NOW)
     exchange = exchange or FakeExchange(clock)
     journal = journal or Journal.in_memory()
-    runner = Runner(load_engine(journal, LIMITS), journal, exchange, clock)
+    runner = Runner(load_engine(journal, limits), journal, exchange, clock)
     live = Live(runner, exchange, clock)
     await runner.start("test")
     try:

@@ -18,12 +18,13 @@ from data.events import (
     RejectReason,
     SetTradingState,
     StartBot,
+    StopBot,
     StopReason,
     TickerMoved,
 )
 from data.grids import GridSpec, OutOfRange
-from data.market import Ticker
-from data.orders import Draft, Fill, OrderStatus, Purpose, RefusalCode
+from data.market import FeeAsset, Market, Ticker
+from data.orders import Draft, Fill, OrderStatus, OrderType, Purpose, RefusalCode
 from data.values import ZERO, Side
 from engine.core import Engine
 from engine.grid.slots import violations
@@ -38,11 +39,11 @@ D = Decimal
 class Desk:
     """An engine with one bot, and the shortest way to say what happened to it."""
 
-    def __init__(self, spec: GridSpec = SPEC, *, fill_initial: bool = True) -> None:
+    def __init__(self, spec: GridSpec = SPEC, *, market: Market = MARKET, fill_initial: bool = True) -> None:
         self.engine = Engine(RiskLimits(stale_millis=1 << 50))
         self.trades = 0
         self.tick("100")
-        started = self.engine.step(StartBot(at=NOW, by="t", spec=spec, market=MARKET))
+        started = self.engine.step(StartBot(at=NOW, by="t", spec=spec, market=market))
         self.initial = next(each.draft for each in started.approved if each.draft.purpose is Purpose.INITIAL)
         self.bot = self.engine.state.bots[1]
         if fill_initial:
@@ -57,7 +58,10 @@ class Desk:
         """Execute an order."""
         self.trades += 1
         amount = quantity or draft.quantity
-        fee = amount * draft.price * D("0.001")
+        fees = self.bot.market.fees
+        rate = fees.maker if draft.type is OrderType.LIMIT_MAKER else fees.taker
+        in_base = fees.asset is FeeAsset.RECEIVED and draft.side is Side.BUY
+        fee = amount * draft.price * rate
         fill = Fill(
             trade_id=str(self.trades),
             client_id=draft.client_id,
@@ -65,8 +69,8 @@ class Desk:
             side=draft.side,
             price=draft.price,
             quantity=amount,
-            fee=fee,
-            fee_asset="USDT",
+            fee=amount * rate if in_base else fee,
+            fee_asset="AAA" if in_base else "USDT",
             fee_quote=fee,
             maker=True,
             at=NOW,
@@ -171,3 +175,40 @@ def test_an_order_that_was_accepted_cannot_be_rejected_any_more() -> None:
     )
     assert late.sequence == 0
     assert desk.engine.state.orders[draft.client_id].status is OrderStatus.OPEN
+
+
+def test_a_bot_needs_a_price_to_start_from() -> None:
+    engine = Engine(RiskLimits())
+    outcome = engine.step(StartBot(at=NOW, by="t", spec=SPEC, market=MARKET))
+    assert outcome.problem == f"symbol: no price of {SYMBOL} has been seen yet"
+    assert (outcome.durable, engine.state.bots) == (False, {})
+
+
+def test_a_fill_told_of_after_the_end_is_booked_and_starts_nothing() -> None:
+    desk = Desk()
+    bid = desk.order(0, Side.BUY)
+    desk.engine.step(StopBot(at=NOW, by="t", bot=1, sell=False))
+    for client_id in tuple(desk.bot.live):
+        desk.engine.step(OrderCancelled(at=NOW, client_id=client_id))
+    assert desk.bot.status is BotStatus.STOPPED
+    base = desk.bot.books.base
+    late = desk.fill(bid)
+    assert late.durable
+    assert (late.approved, late.cancels) == ((), ())
+    assert desk.bot.books.base == base + bid.quantity
+    assert desk.bot.status is BotStatus.STOPPED
+    assert desk.bot.books.identity_error(D(97)) == ZERO
+
+
+def test_base_sold_that_no_slot_holds_is_booked_without_gain_or_loss() -> None:
+    desk = Desk(msgspec.structs.replace(SPEC, levels=2))
+    first = desk.order(0, Side.SELL)
+    (replaced,) = desk.engine.step(OrderCancelled(at=NOW, client_id=first.client_id)).approved
+    desk.fill(first)
+    before = desk.bot.books.base
+    gained = desk.bot.books.grid_profit
+    desk.fill(replaced.draft)
+    assert desk.bot.books.base == before - first.quantity < ZERO
+    assert desk.bot.books.grid_profit == gained
+    assert desk.bot.books.identity_error(D(97)) == ZERO
+    assert desk.bot.slots[0].held == ZERO

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
+
 from data.events import OrderAbsent, OrderUnknown, PauseBot, ResumeBot
 from data.orders import OrderStatus
 from data.values import Side
-from engine.execution import DENIALS
+from engine.clock import ManualClock
+from engine.exchanges.base import OrderReport
+from engine.execution import DENIALS, WORKERS
+from engine.reconcile import reconcile
 from engine.views import BotStatus
-from tests.engine.fake_exchange import NOW, SYMBOL
+from tests.engine.fake_exchange import NOW, SYMBOL, FakeExchange
 from tests.engine.live import living
 
 
@@ -112,3 +117,60 @@ async def test_orders_leave_nearest_to_the_price_first() -> None:
         orders = {report.client_id: report for report in live.exchange.matching.orders(SYMBOL)}
         far = [abs(orders[client_id].price - live.exchange.quote.last) for client_id in live.exchange.submits]
         assert far == sorted(far)
+
+
+class Buggy(FakeExchange):
+    """An adapter whose next answers to cancels and questions are bugs."""
+
+    bad_cancels = 0
+    bad_answers = 0
+
+    async def cancel(self, client_id: str, symbol: str) -> None:
+        """Take an order off unless a bug strikes."""
+        if self.bad_cancels:
+            self.bad_cancels -= 1
+            raise KeyError("an answer nobody expected")
+        await super().cancel(client_id, symbol)
+
+    async def order(self, client_id: str, symbol: str) -> OrderReport | None:
+        """Return one order unless a bug strikes."""
+        if self.bad_answers:
+            self.bad_answers -= 1
+            raise KeyError("an answer nobody expected")
+        return await super().order(client_id, symbol)
+
+
+@pytest.mark.parametrize("how", ["silent", "buggy"])
+async def test_a_cancel_without_an_answer_is_asked_for_again_at_the_next_reconciling(how: str) -> None:
+    clock = ManualClock(NOW)
+    exchange = Buggy(clock)
+    async with living(exchange=exchange, clock=clock) as live:
+        await live.start_bot()
+        await live.settle()
+        assert len(live.bot.live) > WORKERS, "more bugs than workers: none of them may end"
+        exchange.down, exchange.bad_cancels = how == "silent", 10 if how == "buggy" else 0
+        await live.runner.ask(PauseBot(at=NOW, by="t", bot=1))
+        await live.until(lambda: len(exchange.cancels) == 10 or (how == "buggy" and not exchange.bad_cancels))
+        assert live.statuses() == {OrderStatus.CANCELLING}
+        assert len(exchange.matching.orders()) == 10
+        exchange.down = False
+        report = await reconcile(live.runner, SYMBOL)
+        await live.until(lambda: not live.bot.live)
+        assert (report.resolved_orders, report.foreign_orders) == (0, ())
+        assert exchange.matching.orders() == []
+        assert live.bot.status is BotStatus.PAUSED
+
+
+async def test_an_order_is_asked_about_until_an_answer_makes_sense() -> None:
+    clock = ManualClock(NOW)
+    exchange = Buggy(clock)
+    async with living(exchange=exchange, clock=clock) as live:
+        exchange.faults, exchange.bad_answers = ["mute"], 3
+        await live.start_bot()
+        await live.until(lambda: bool(exchange.submits))
+        (initial,) = exchange.submits[:1]
+        await live.pass_time(12)
+        await live.settle()
+        assert exchange.bad_answers == 0
+        assert exchange.submits.count(initial) == 1, "a bug is no denial: nothing is sent twice for it"
+        assert len(live.bot.live) == 10

@@ -9,13 +9,13 @@ from decimal import Decimal
 import pytest
 
 from data.database import StorageError
-from data.events import EngineStarted, PauseBot, SetTakeProfit, TickerMoved
+from data.events import EngineStarted, OrderFilled, PauseBot, SetTakeProfit, TickerMoved
 from data.grids import Trigger, TriggerKind
 from data.journal import Journal
 from data.market import Ticker
 from engine.clock import ManualClock
 from engine.core import Engine
-from engine.exchanges.base import Submitted
+from engine.exchanges.base import Emit, Submitted
 from engine.outcome import Outcome
 from engine.recording import rebuild
 from engine.risk import Approved
@@ -160,3 +160,48 @@ async def test_watched_markets_are_those_of_bots_and_those_asked_for_of_late() -
         await live.start_bot()
         live.clock.advance(10**7)
         assert live.runner.watched() == {SYMBOL}
+
+
+async def test_a_checkpoint_nobody_can_read_costs_only_time() -> None:
+    journal = Journal.in_memory()
+    async with living(journal) as live:
+        await live.start_bot()
+        await live.settle()
+        state = freeze(live.runner.engine.state)
+        journal.checkpoint(journal.last_sequence, b'{"sequence": "of another shape"}')
+        assert journal.latest_checkpoint() is not None
+    again = load_engine(journal, LIMITS)
+    assert freeze(again.state) == state
+    assert again.state.sequence == journal.last_sequence
+
+
+async def test_what_an_exchange_tells_while_connecting_waits_for_prices() -> None:
+    class Talkative(FakeExchange):
+        async def open(self, emit: Emit) -> None:
+            await super().open(emit)
+            for fill in self.history:
+                emit(OrderFilled(at=NOW, fill=fill))
+
+    clock, journal = ManualClock(NOW), Journal.in_memory()
+    exchange = Talkative(clock)
+    async with living(journal, exchange, clock) as live:
+        await live.start_bot()
+        await live.settle()
+    exchange.price(D("97.5"))
+    runner = Runner(load_engine(journal, LIMITS), journal, exchange, clock)
+    outcomes: list[Outcome] = []
+    runner.observers.append(outcomes.append)
+    await runner.start("t")
+    await runner.connect()
+    (booked,) = [each for each in outcomes if isinstance(each.event, OrderFilled)]
+    assert booked.event == OrderFilled(at=NOW, fill=exchange.history[-1])
+    assert booked.refused == ()
+    assert [each.draft.price for each in booked.approved] == [D(100)], "its other leg, judged by the price of now"
+    await runner.stop()
+
+
+async def test_whoever_asks_after_the_end_is_told_so() -> None:
+    async with living() as live:
+        pass
+    with pytest.raises(RuntimeError, match="the engine has stopped"):
+        await live.runner.ask(PauseBot(at=NOW, by="t", bot=1))

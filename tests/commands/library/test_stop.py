@@ -11,6 +11,7 @@ from commands.reply import Card, Failure
 from data.events import StopBot
 from data.market import Ticker
 from data.orders import RefusalCode, Refused
+from engine.exchanges.base import MarketUnknown
 from engine.views import BotStatus
 from tests.commands.fake_desk import FakeDesk
 from tests.commands.library.stage import Stage, lines, value
@@ -115,3 +116,22 @@ async def test_orders_that_risk_refused_are_named_in_the_receipt() -> None:
     receipt = await stage.confirmed("/stop 1 sell")
     assert isinstance(receipt, Card)
     assert "Risk refused 1 order: the last price of the market is too old." in receipt.note
+
+
+class Shrunk(FakeDesk):
+    """Stands before an exchange that no longer lists bitcoin."""
+
+    async def ticker(self, symbol: str) -> Ticker:
+        """Return current best prices of what is listed."""
+        if symbol.startswith("BTC"):
+            raise MarketUnknown(symbol)
+        return await super().ticker(symbol)
+
+
+@pytest.mark.parametrize(("line", "stopped"), [("/stop 1 keep", [1]), ("/stop all keep", [1, 2])])
+async def test_a_bot_whose_market_is_gone_can_be_let_go(line: str, stopped: list[int]) -> None:
+    gone = msgspec.structs.replace(bot_view(1), ticker=None, profit=None)
+    stage = Stage(desk=Shrunk(gone, bot_view(2, spec("ETH/USDT"))))
+    receipt = await stage.confirmed(line)
+    assert isinstance(receipt, Card)
+    assert [control.bot for control in stage.desk.asked if isinstance(control, StopBot)] == stopped

@@ -1,0 +1,112 @@
+"""A bot whose market the exchange no longer lists: it harms nobody, trades nothing, and can be let go."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+
+from data.events import PauseBot, ResumeBot, StopBot
+from data.journal import Journal
+from data.market import Market
+from data.orders import RefusalCode
+from engine.clock import ManualClock
+from engine.core import Engine
+from engine.exchanges.base import MarketUnknown
+from engine.recording import rebuild
+from engine.runner import Runner, load_engine
+from engine.state import freeze
+from engine.upkeep import reconcile_all
+from engine.views import BotStatus
+from tests.engine.fake_exchange import NOW, SYMBOL, FakeExchange
+from tests.engine.live import LIMITS, Live, living
+
+D = Decimal
+
+
+class Shrinking(FakeExchange):
+    """Lists its market until it is gone."""
+
+    gone = False
+
+    async def market(self, symbol: str) -> Market:
+        """Return the market while it is listed."""
+        if self.gone:
+            raise MarketUnknown(symbol)
+        return await super().market(symbol)
+
+
+def status(live: Live) -> BotStatus:
+    return live.bot.status
+
+
+@asynccontextmanager
+async def paused_and_gone() -> AsyncIterator[tuple[Live, Shrinking, Journal]]:
+    """Start again with a paused bot that holds base, on an exchange that has dropped its market meanwhile."""
+    clock, journal = ManualClock(NOW), Journal.in_memory()
+    exchange = Shrinking(clock)
+    async with living(journal, exchange, clock) as live:
+        await live.start_bot()
+        await live.settle()
+        await live.runner.ask(PauseBot(at=NOW, by="t", bot=1))
+        await live.until(lambda: not live.bot.live)
+    exchange.gone = True
+    exchange.submits.clear()
+    runner = Runner(load_engine(journal, LIMITS), journal, exchange, clock)
+    await runner.start("t")
+    try:
+        await runner.connect()
+        await reconcile_all(runner)
+        yield Live(runner, exchange, clock), exchange, journal
+    finally:
+        await runner.stop()
+
+
+async def test_resumed_it_waits_for_a_price_and_sends_nothing() -> None:
+    async with paused_and_gone() as (live, exchange, journal):
+        resumed = await live.runner.ask(ResumeBot(at=NOW, by="t", bot=1))
+        assert resumed.problem == ""
+        assert {each.code for each in resumed.refused} == {RefusalCode.PRICE_MISSING}
+        assert len(resumed.refused) == 10
+        for _ in range(3):
+            before = live.runner.engine.state.sequence
+            await reconcile_all(live.runner)
+            await live.runner.settled()
+            assert live.runner.engine.state.sequence == before, "waiting leaves nothing in the journal"
+        assert exchange.submits == []
+        assert live.runner.connected
+        again = Engine(LIMITS)
+        rebuild(again, journal.read())
+        assert freeze(again.state) == freeze(live.runner.engine.state)
+
+
+async def test_listed_again_it_goes_on_where_it_was() -> None:
+    async with paused_and_gone() as (live, exchange, _):
+        await live.runner.ask(ResumeBot(at=NOW, by="t", bot=1))
+        exchange.gone = False
+        await reconcile_all(live.runner)
+        await live.settle()
+        assert len(live.bot.live) == len(exchange.matching.orders(SYMBOL)) == 10
+        assert live.bot.status is BotStatus.RUNNING
+
+
+async def test_it_can_be_stopped_with_what_it_holds() -> None:
+    async with paused_and_gone() as (live, exchange, _):
+        base = live.bot.books.base
+        await live.runner.ask(StopBot(at=NOW, by="t", bot=1, sell=False))
+        assert (live.bot.status, live.bot.stop_price) == (BotStatus.STOPPED, live.bot.start_price)
+        assert live.bot.books.base == base > 0
+        assert exchange.submits == []
+
+
+async def test_a_sale_that_waits_for_a_price_which_never_comes_can_be_given_up() -> None:
+    async with paused_and_gone() as (live, exchange, _):
+        stopping = await live.runner.ask(StopBot(at=NOW, by="t", bot=1, sell=True))
+        assert [each.code for each in stopping.refused] == [RefusalCode.PRICE_MISSING]
+        await reconcile_all(live.runner)
+        await live.runner.settled()
+        assert status(live) is BotStatus.STOPPING
+        await live.runner.ask(StopBot(at=NOW, by="t", bot=1, sell=False))
+        assert status(live) is BotStatus.STOPPED
+        assert live.bot.books.base > 0
+        assert exchange.submits == []
