@@ -11,6 +11,9 @@ from typing import Any
 
 from chatbot.platforms.console.screen import PROMPT, Screen
 
+EDITOR_LOOKS, LOOK_SECONDS = 40, 0.005
+"""How long closing waits for a line that has just begun to be edited."""
+
 
 class Keyboard:
     """The standard input. It asks for the next line only when somebody waits for it, after the last was answered."""
@@ -23,6 +26,8 @@ class Keyboard:
         self._thread: threading.Thread | None = None
         self._terminal: list[Any] | None = None
         self._closed = False
+        self._editing = False
+        self._gate = threading.Lock()
 
     async def line(self) -> str | None:
         """Return the next line, or None when there will be no more."""
@@ -46,12 +51,25 @@ class Keyboard:
 
     def close(self) -> None:
         """Ask for no more lines and leave the terminal as it was found."""
-        self._closed = True
-        if self._terminal is not None:
-            import termios
+        with self._gate:
+            # Past the gate the thread has begun a line, or never will.
+            self._closed, editing, self._editing = True, self._editing, False
+        if self._terminal is None:
+            return
+        import termios
 
-            with suppress(termios.error, OSError, ValueError):
-                termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, self._terminal)
+        with suppress(termios.error, OSError, ValueError):
+            if editing:
+                self._await_editor()
+            termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, self._terminal)
+
+    def _await_editor(self) -> None:
+        # The editor that the thread has just begun changes the terminal a moment later; putting it back before that
+        # would leave it changed for good.
+        for _ in range(EDITOR_LOOKS):
+            if _terminal_settings() != self._terminal:
+                return
+            threading.Event().wait(LOOK_SECONDS)
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         with suppress(ImportError):
@@ -59,12 +77,16 @@ class Keyboard:
         while True:
             self._asked.wait()
             self._asked.clear()
-            if self._closed:
-                return
+            with self._gate:
+                if self._closed:
+                    return
+                self._editing = True
             try:
                 line: str | None = input(PROMPT)
             except (EOFError, OSError, ValueError):
                 line = None
+            with self._gate:
+                self._editing = False
             # The loop may be gone by the time somebody presses Enter.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._lines.put_nowait, line)
