@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
 
@@ -15,8 +16,9 @@ from commands.plan import Answer
 from commands.registry import Param, command
 from commands.reply import Button, Card, Chart, Failure, Field, GridPicture
 from config.language import _
-from data.market import Market
-from data.values import HUNDRED, ONE
+from data.market import Candle, Market
+from data.values import HUNDRED, ONE, Millis
+from engine.exchanges.base import ExchangeUnavailable, timeframe_millis
 from engine.views import BotView
 
 BARS = 120
@@ -34,11 +36,16 @@ class Timeframe(StrEnum):
     DAY = "1d"
 
 
+AUTOMATIC = (Timeframe.FIVE_MINUTES, Timeframe.QUARTER, Timeframe.HOUR, Timeframe.FOUR_HOURS)
+LIFE = 0.8
+"""Part of the picture that a bot's life may take."""
+
+
 @command()
 async def chart(
     ctx: Context,
     symbol: Annotated[str, Param("market, or number of a bot", complete="symbol")] = "",
-    timeframe: Annotated[Timeframe, Param("length of one candle")] = Timeframe.HOUR,
+    timeframe: Annotated[Timeframe | None, Param("length of one candle; by the bot's age when left out")] = None,
 ) -> Answer:
     """See a market's candles, with the lines, fills and exits of your bot on it
 
@@ -58,11 +65,32 @@ async def chart(
     if bot is None:
         bot = next((each for each in active if each.spec.symbol == market.symbol), None)
     ticker = await ctx.desk.ticker(market.symbol)
-    candles = await ctx.desk.candles(market.symbol, timeframe, BARS)
+    if timeframe is None:
+        timeframe, candles = await _fitting_candles(ctx, market.symbol, bot)
+    else:
+        candles = await ctx.desk.candles(market.symbol, timeframe, BARS)
     fills = [] if bot is None else ctx.desk.fills(bot.id, FILLS)
     mode = ctx.desk.engine().mode
     picture = grid_picture(market.symbol, timeframe, candles, ticker.last, bot, fills, mode)
     return Chart(caption=_caption(market, picture, bot), picture=picture)
+
+
+async def _fitting_candles(ctx: Context, symbol: str, bot: BotView | None) -> tuple[Timeframe, Sequence[Candle]]:
+    timeframe = _fitting(bot, ctx.clock_now)
+    try:
+        return timeframe, await ctx.desk.candles(symbol, timeframe, BARS)
+    except ExchangeUnavailable:
+        # A recording has no candles shorter than its own.
+        return Timeframe.HOUR, await ctx.desk.candles(symbol, Timeframe.HOUR, BARS)
+
+
+def _fitting(bot: BotView | None, now: Millis) -> Timeframe:
+    """Return the shortest candles with which a bot's whole life fits into most of the picture."""
+    if bot is None:
+        return Timeframe.HOUR
+    room = (now - bot.started_at) / BARS / LIFE
+    fitting = (each for each in AUTOMATIC if timeframe_millis(each) >= room)
+    return next(fitting, Timeframe.DAY)
 
 
 def _caption(market: Market, picture: GridPicture, bot: BotView | None) -> Card:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
+
+import msgspec
+import pytest
 
 from commands.reply import Chart, GridPicture
 from data.grids import Trigger, TriggerKind
+from data.market import Candle
+from engine.exchanges.base import ExchangeUnavailable
 from tests.commands.fake_desk import FakeDesk
 from tests.commands.library.stage import Stage, lines, value
-from tests.commands.worlds import bot_view, spec
+from tests.commands.worlds import NOW, bot_view, spec
 
 
 def picture(chart: Chart) -> GridPicture:
@@ -63,10 +69,36 @@ async def test_an_unknown_market_offers_near_ones() -> None:
 
 async def test_a_bad_timeframe_lists_the_good_ones() -> None:
     failure = await Stage().failure("/chart BTC/USDT 7m")
-    assert failure.accepted == "one of: 1m, 5m, 15m, 1h, 4h, 1d"
+    assert failure.accepted == "one of: 1m, 5m, 15m, 1h, 4h, 1d, or none"
 
 
 async def test_a_number_without_a_bot_is_no_market() -> None:
     failure = await Stage(desk=FakeDesk(bot_view(1))).failure("/chart 7")
     assert failure.problem == "There is no such bot."
     assert lines(failure) == ["/chart 1"]
+
+
+@pytest.mark.parametrize(
+    ("hours", "timeframe"),
+    [(1, "5m"), (8, "5m"), (9, "15m"), (24, "15m"), (25, "1h"), (96, "1h"), (97, "4h"), (999, "1d")],
+)
+async def test_the_length_of_a_candle_follows_the_age_of_the_bot(hours: int, timeframe: str) -> None:
+    young = msgspec.structs.replace(bot_view(1), started_at=NOW - hours * 3_600_000)
+    assert picture(await Stage(desk=FakeDesk(young)).chart("/chart 1")).timeframe == timeframe
+    assert picture(await Stage(desk=FakeDesk(young)).chart("/chart SOL/USDT")).timeframe == "1h"
+    assert picture(await Stage(desk=FakeDesk(young)).chart("/chart 1 1d")).timeframe == "1d"
+
+
+class Recording(FakeDesk):
+    """A desk whose market was recorded hour by hour."""
+
+    async def candles(self, symbol: str, timeframe: str, limit: int) -> Sequence[Candle]:
+        """Refuse what is shorter than an hour."""
+        if timeframe.endswith("m"):
+            raise ExchangeUnavailable("recorded in 1h")
+        return await super().candles(symbol, timeframe, limit)
+
+
+async def test_a_recording_that_is_too_coarse_is_shown_by_the_hour() -> None:
+    young = msgspec.structs.replace(bot_view(1), started_at=NOW - 3_600_000)
+    assert picture(await Stage(desk=Recording(young)).chart("/chart 1")).timeframe == "1h"
