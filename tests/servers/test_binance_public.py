@@ -11,7 +11,7 @@ from aiohttp import ClientSession
 
 from tests.servers.binance_public import BinancePublic
 
-SAMPLES = Path("/work/shared/data/api/binance")
+SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "data" / "api" / "binance"
 
 
 def sample(file: str, name: str) -> Any:
