@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets as randomness
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 
 import structlog
@@ -23,6 +24,7 @@ from commands.pairing import LIFETIME, Pairing
 from commands.people import StoredPeople
 from commands.registry import Registry, Role, discover
 from commands.reply import Reply
+from config.language import _
 from config.schema import Settings
 from data.database import Database
 from data.equity import EquityStore
@@ -49,6 +51,7 @@ from scheduler.runner import Scheduler
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds between two attempts to reach the exchange: doubled each time, up to the longest."""
 
+LAST_WORDS_SECONDS = 5.0
 KEPT_DELIVERED_DAY: Millis = 86_400_000
 log = structlog.get_logger(__name__)
 
@@ -139,9 +142,7 @@ class App:
         await self.pusher.start(self.platforms)
         for platform in self.platforms:
             await platform.start(self.dispatcher)
-        code = self.pairing.first_code()
-        if code is not None:
-            self._announce(f"Nobody owns this Batuta yet. To own it, send it: /pair {code}")
+        self.dispatcher.offer_first_code()
         self._connecting = asyncio.create_task(self._connect(), name="connect")
 
     async def stop(self) -> None:
@@ -159,7 +160,8 @@ class App:
         await self.runner.stop()
         save_checkpoint(self.runner)
         await self.renderer.close()
-        self.heartbeat.end(self.clock.now())
+        with suppress(OSError):
+            self.heartbeat.end(self.clock.now())
         self.database.close()
 
     async def _quietly(self, work: Awaitable[None]) -> None:
@@ -203,6 +205,15 @@ class App:
     def _push(self, found: Sequence[Notice], role: Role = Role.VIEWER) -> None:
         if found and self.settings.alerts.enabled:
             self.pusher.push(found, role)
+
+    async def say_last_words(self, error: BaseException) -> None:
+        """Tell the owners that the engine has ended by itself; past the outbox, for the disk may be what ended it."""
+        notice = error_notice(_("the engine has ended: {why}").format(why=error), "engine_failed", self.clock.now())
+        for platform in self.platforms:
+            for person in self.audience.of(platform.name, Role.OWNER):
+                with suppress(Exception):
+                    async with asyncio.timeout(LAST_WORDS_SECONDS):
+                        await platform.send(person.id, notice.card, silent=False)
 
     async def _deliver(self, recipient: str, reply: Reply) -> None:
         name = recipient.partition(":")[0]

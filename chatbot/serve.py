@@ -75,6 +75,8 @@ async def _run(app: App, settings: Settings, secrets: Secrets) -> int:
     settling = asyncio.create_task(_settle(app))
     await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
     failed = failing.done() and failing.exception() is not None
+    if failed and (cause := failing.exception()) is not None:
+        await app.say_last_words(cause)
     for task in (stopping, settling):
         task.cancel()
     await app.stop()

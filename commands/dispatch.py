@@ -204,10 +204,11 @@ class Dispatcher:
             return ()
         if not self._patience.spend(identity(request.platform, request.user_id), self._services.clock.now()):
             return ()
-        self._offer_first_code()
+        self.offer_first_code()
         return (Text(text=_("This is a private bot. If you were given a code, send:\n/pair CODE")),)
 
-    def _offer_first_code(self) -> None:
+    def offer_first_code(self) -> None:
+        """Announce a code for the first owner, unless there is an owner or such a code still works."""
         code = self._services.pairing.first_code()
         if code is None:
             return
