@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
@@ -88,3 +89,38 @@ async def until(look: Callable[[], T | None], missing: Callable[[], str]) -> T:
             return found
     except TimeoutError:
         raise AssertionError(missing()) from None
+
+
+class Reader(ABC):
+    """The reading half of a conversation, the same wherever the messages come from."""
+
+    def __init__(self) -> None:
+        """Begin with nothing read."""
+        self._inbox = Inbox()
+
+    async def expect(self, text: str) -> Seen:
+        """Look until ``text`` is there."""
+
+        def look() -> Seen | None:
+            self._look()
+            return self._inbox.take(text)
+
+        return await until(look, lambda: f"no {text!r}; there is {[each.text for each in self._inbox.messages]}")
+
+    async def expect_all(self, last: str) -> str:
+        """Look until ``last`` is there and return everything up to it."""
+
+        def look() -> str | None:
+            self._look()
+            return self._inbox.take_all(last)
+
+        return await until(look, lambda: f"nothing ends with {last!r}")
+
+    async def unread(self) -> tuple[Seen, ...]:
+        """Return what is there and was not expected."""
+        self._look()
+        return tuple(self._inbox.messages)
+
+    @abstractmethod
+    def _look(self) -> None:
+        """Put what has arrived since the last look into the inbox."""

@@ -13,7 +13,7 @@ import msgspec
 from chatbot.platforms.console.platform import IDENTITY, ConsolePlatform
 from chatbot.platforms.console.screen import Screen
 from commands.reply import Button, Reply
-from tests.scenarios.conversation import Inbox, Seen, until
+from tests.scenarios.conversation import Reader, Seen
 from tests.scenarios.world import World
 
 
@@ -40,7 +40,7 @@ class RecordedScreen(Screen):
             self.replies[-1] = msgspec.structs.replace(self.replies[-1], picture=Path(text).read_bytes())
 
 
-class ConsoleConversation:
+class ConsoleConversation(Reader):
     """Types lines, presses numbers, reads the screen."""
 
     identity = IDENTITY
@@ -53,7 +53,7 @@ class ConsoleConversation:
             audience=world.app.audience, pictures=world.pictures, clock=world.clock, charts=world.folders.charts,
             screen=self._screen,
         )  # fmt: skip
-        self._inbox = Inbox()
+        super().__init__()
         self._tapped = ""
 
     async def say(self, line: str) -> None:
@@ -68,29 +68,6 @@ class ConsoleConversation:
     async def tap_again(self) -> None:
         """Type what the number stood for."""
         await self.platform.say(self._tapped)
-
-    async def expect(self, text: str) -> Seen:
-        """Read the screen until ``text`` is there."""
-
-        def look() -> Seen | None:
-            self._look()
-            return self._inbox.take(text)
-
-        return await until(look, lambda: f"no {text!r}; the screen shows {self._screen.output.getvalue()}")
-
-    async def expect_all(self, last: str) -> str:
-        """Read the screen until ``last`` is there."""
-
-        def look() -> str | None:
-            self._look()
-            return self._inbox.take_all(last)
-
-        return await until(look, lambda: f"nothing ends with {last!r}")
-
-    async def unread(self) -> tuple[Seen, ...]:
-        """Read the screen."""
-        self._look()
-        return tuple(self._inbox.messages)
 
     async def push(self, reply: Reply) -> None:
         """Print something."""

@@ -21,14 +21,14 @@ from commands.dispatch import Dispatcher, Request
 from commands.parse import Line, assign, split
 from commands.registry import Command, ParameterKind
 from commands.reply import Reply
-from tests.scenarios.conversation import Inbox, Seen, until
+from tests.scenarios.conversation import Reader, Seen
 from tests.scenarios.world import World
 
 _MARKUP = re.compile(r"\*\*|```\n?|\\(?=[^\w\s])")
 SETTLE_SECONDS = 30.0
 
 
-class DiscordConversation:
+class DiscordConversation(Reader):
     """Uses slash commands and buttons in the private chat with the bot."""
 
     def __init__(self, world: World, env: Any, platform: DiscordPlatform) -> None:
@@ -37,7 +37,7 @@ class DiscordConversation:
         self.user = env.create_user("ana")
         self.identity = f"discord:{self.user.id}"
         self._shown: dict[int, Seen] = {}
-        self._inbox = Inbox()
+        super().__init__()
         self._tapped: tuple[Any, str | None] = (None, None)
 
     async def say(self, line: str) -> None:
@@ -66,29 +66,6 @@ class DiscordConversation:
         message, custom_id = self._tapped
         stored = self._env.backend.get_message(self.user.dm_channel.id, message.id)
         await _component_interaction(self.user, stored, {"custom_id": custom_id, "component_type": 2})
-
-    async def expect(self, text: str) -> Seen:
-        """Look at the chat until ``text`` is there."""
-
-        def look() -> Seen | None:
-            self._look()
-            return self._inbox.take(text)
-
-        return await until(look, lambda: f"no {text!r}; the chat shows {[each.text for each in self._inbox.messages]}")
-
-    async def expect_all(self, last: str) -> str:
-        """Look at the chat until ``last`` is there."""
-
-        def look() -> str | None:
-            self._look()
-            return self._inbox.take_all(last)
-
-        return await until(look, lambda: f"nothing ends with {last!r}")
-
-    async def unread(self) -> tuple[Seen, ...]:
-        """Look at the chat."""
-        self._look()
-        return tuple(self._inbox.messages)
 
     async def push(self, reply: Reply) -> None:
         """Have something sent."""

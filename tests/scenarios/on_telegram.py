@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 
 from chatbot.platforms.telegram.platform import TelegramPlatform
 from commands.reply import Reply
-from tests.scenarios.conversation import Inbox, Seen, until
+from tests.scenarios.conversation import Reader, Seen
 from tests.scenarios.world import World
 from tests.servers.telegram import Message, TelegramServer
 
 USER = 4711
 
 
-class TelegramConversation:
+class TelegramConversation(Reader):
     """Writes, taps and reads on a phone."""
 
     identity = f"telegram:{USER}"
@@ -27,7 +27,7 @@ class TelegramConversation:
             server.token, world.app.audience, world.clock, world.pictures, base_url=server.base_url,
             base_file_url=server.base_file_url, poll_seconds=5.0,
         )  # fmt: skip
-        self._inbox = Inbox()
+        super().__init__()
         self._tapped = (0, "")
 
     async def say(self, line: str) -> None:
@@ -47,29 +47,6 @@ class TelegramConversation:
     async def tap_again(self) -> None:
         """Send the same tap."""
         await self._person.tap_data(*self._tapped)
-
-    async def expect(self, text: str) -> Seen:
-        """Look at the phone until ``text`` is there."""
-
-        def look() -> Seen | None:
-            self._look()
-            return self._inbox.take(text)
-
-        return await until(look, lambda: f"no {text!r}; the phone shows {[each.text for each in self._inbox.messages]}")
-
-    async def expect_all(self, last: str) -> str:
-        """Look at the phone until ``last`` is there."""
-
-        def look() -> str | None:
-            self._look()
-            return self._inbox.take_all(last)
-
-        return await until(look, lambda: f"nothing ends with {last!r}")
-
-    async def unread(self) -> tuple[Seen, ...]:
-        """Look at the phone."""
-        self._look()
-        return tuple(self._inbox.messages)
 
     async def push(self, reply: Reply) -> None:
         """Have something sent."""
