@@ -137,7 +137,9 @@ class App:
     async def start(self, platforms: Sequence[Platform]) -> None:
         """Start everything; trading begins once the exchange is reached and the books are compared."""
         self.platforms = list(platforms)
-        self.runner.observers += [self._observe, self._trade_log]
+        # What people must hear of is written with the step that caused it: no kill comes between the two.
+        self.runner.witnesses.append(self._observe)
+        self.runner.observers.append(self._trade_log)
         await self.runner.start(version("batuta"))
         await self.pusher.start(self.platforms)
         for platform in self.platforms:

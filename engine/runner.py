@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from functools import partial
 
 import msgspec
 import structlog
@@ -41,6 +42,9 @@ class Runner:
         """Run ``engine``, rebuilt from ``journal``, against ``exchange``."""
         self.engine, self.journal, self.exchange, self.clock = engine, journal, exchange, clock
         self.execution = Execution(exchange, self.post, clock)
+        self.witnesses: list[Observer] = []
+        """Told of every durable outcome within the transaction that commits it: no kill comes between the two, and what
+        they write about a step that cannot be committed is taken back with it."""
         self.observers: list[Observer] = []
         self.failure: Exception | None = None
         self.connected = False
@@ -221,7 +225,8 @@ class Runner:
             if outcome.sequence or outcome.problem or future:
                 done.append((outcome, future))
         if self.journal.pending:
-            self.journal.commit()
+            durable = [outcome for outcome, _ in done if outcome.durable] if self.witnesses else []
+            self.journal.commit(*(partial(_tell, self.witnesses, outcome) for outcome in durable))
         for outcome, future in done:
             self._release(outcome, future)
 
@@ -230,11 +235,7 @@ class Runner:
             self.execution.carry_out(outcome, self._price(outcome))
         if future is not None and not future.done():
             future.set_result(outcome)
-        for observer in self.observers:
-            try:
-                observer(outcome)
-            except Exception:
-                log.exception("observer_failed", observer=repr(observer))
+        _tell(self.observers, outcome)
 
     def _price(self, outcome: Outcome) -> Decimal | None:
         symbols = {approved.draft.symbol for approved in outcome.approved}
@@ -245,6 +246,14 @@ class Runner:
         for _, future in (*self._batch, *self._inbox):
             if future is not None and not future.done():
                 future.set_exception(error)
+
+
+def _tell(observers: Iterable[Observer], outcome: Outcome) -> None:
+    for observer in observers:
+        try:
+            observer(outcome)
+        except Exception:
+            log.exception("observer_failed", observer=repr(observer))
 
 
 def _sound(ticker: Ticker) -> bool:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
-from data.database import StorageError
-from data.events import EngineStarted, OrderFilled, PauseBot, SetTakeProfit, TickerMoved
+from data.database import Database, StorageError
+from data.events import EngineStarted, OrderFilled, PauseBot, ResumeBot, SetTakeProfit, TickerMoved
 from data.grids import Trigger, TriggerKind
 from data.journal import Journal
 from data.market import Ticker
+from data.outbox import Outbox
 from engine.clock import ManualClock
 from engine.core import Engine
 from engine.exchanges.base import Emit, Submitted
@@ -38,6 +41,36 @@ class BrokenDisk(Journal):
         if self.broken:
             raise StorageError("the disk is full")
         super().commit(*beside)
+
+
+async def test_what_witnesses_write_is_committed_with_the_step_or_not_at_all(tmp_path: Path) -> None:
+    database = Database(tmp_path / "batuta.sqlite")
+    journal, outbox = Journal(database), Outbox(database)
+    async with living(journal) as live:
+
+        def write(outcome: Outcome) -> None:
+            assert database.in_transaction
+            outbox.put(recipient="telegram:1", lane=0, at=outcome.event.at, body=bytes(5000), key=str(outcome.sequence))
+
+        live.runner.witnesses.append(write)
+        await live.start_bot()
+        await live.settle()
+        told = [int(row.key) for row in outbox.pending()]
+        assert told == list(range(told[0], journal.last_sequence + 1))
+        database.rows("PRAGMA max_page_count = 1")
+        # The first of these may still find room in the pages there are.
+        for control in (PauseBot, ResumeBot) * 10:
+            if live.runner.failure is None:
+                with suppress(StorageError):
+                    await live.runner.ask(control(at=NOW, by="test", bot=1))
+        assert isinstance(live.runner.failure, StorageError)
+    committed = journal.last_sequence - journal.pending
+    assert journal.pending > 0
+    told = [int(row.key) for row in outbox.pending()]
+    # Nothing is told of a step that was taken back, whatever could not be told of one that stands.
+    assert told == list(range(told[0], told[-1] + 1))
+    assert told[-1] in (committed - 1, committed)
+    assert journal.verify() == committed
 
 
 async def test_nothing_leaves_when_the_journal_cannot_be_written() -> None:

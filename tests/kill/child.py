@@ -13,7 +13,7 @@ import random
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
@@ -62,11 +62,10 @@ class MortalJournal(Journal):
 
     reaper: Reaper
 
-    def commit(self, *beside: object) -> None:
+    def commit(self, *beside: Callable[[], object]) -> None:
         """Commit, perhaps dying before or after."""
-        assert not beside
         self.reaper.pass_by("before_commit")
-        super().commit()
+        super().commit(*beside)
         self.reaper.pass_by("after_commit")
 
 
