@@ -15,8 +15,10 @@ from config.language import _, ngettext
 from data.decisions import Decision, Rule
 from data.events import (
     AdvicePosted,
+    BalanceMoved,
     Control,
     EngineStarted,
+    FundingPaid,
     OrderAbsent,
     OrderAccepted,
     OrderCancelled,
@@ -149,7 +151,7 @@ def _of_event(outcome: Outcome, desk: Desk) -> Notice | None:
             return _reconciled(event, outcome.decisions)
         case (
             TickerMoved() | OrderAccepted() | OrderUnknown() | OrderAbsent() | OrderCancelled()
-            | AdvicePosted() | EngineStarted()
+            | AdvicePosted() | EngineStarted() | FundingPaid() | BalanceMoved()
         ):  # fmt: skip
             return None
         case (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
@@ -11,7 +12,7 @@ from data.grids import GridSpec, OutOfRange, Trigger
 from data.limits import RiskLimits
 from data.market import Market, Ticker
 from data.orders import Fill
-from data.values import Millis
+from data.values import Millis, Mode
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -40,6 +41,8 @@ class RejectReason(StrEnum):
     """Price, quantity or notional is outside the market's filters."""
     MARKET_CLOSED = "market_closed"
     UNAUTHORISED = "unauthorised"
+    REDUCE_ONLY = "reduce_only"
+    """There is no position that the order could make smaller."""
     OTHER = "other"
 
 
@@ -80,6 +83,26 @@ class OrderFilled(_Event, frozen=True):
     """Part or all of an order was executed."""
 
     fill: Fill
+
+
+class FundingPaid(_Event, frozen=True):
+    """A perpetual's funding was settled for our position: ``amount`` in quote, negative when we paid."""
+
+    id: str
+    """Names the payment on its exchange; the same payment may be told twice."""
+    symbol: str
+    mode: Mode
+    amount: Decimal
+
+
+class BalanceMoved(_Event, frozen=True):
+    """Money came into the account or left it by other ways than trading: deposits, withdrawals, transfers."""
+
+    id: str
+    mode: Mode
+    asset: str
+    amount: Decimal
+    """Negative when it left."""
 
 
 # -- what people ask
@@ -170,6 +193,8 @@ class EngineStarted(_Event, frozen=True):
     version: str
     limits: RiskLimits | None = None
     """What risk judges by from here on; None, as older versions wrote it, changes nothing."""
+    tag: str = ""
+    """Of this installation, for its client order ids."""
 
 
 class Reconciled(_Event, frozen=True):
@@ -181,8 +206,10 @@ class Reconciled(_Event, frozen=True):
     foreign_orders: tuple[str, ...]
     gap: dict[str, str]
     """Empty when the books agree; otherwise asset, expected, found and short (their difference)."""
+    mode: Mode = Mode.SHADOW
 
 
 Control = StartBot | StopBot | PauseBot | ResumeBot | SetTakeProfit | SetStopLoss | SetOutOfRange | SetTradingState
 OrderUpdate = OrderAccepted | OrderRejected | OrderUnknown | OrderAbsent | OrderCancelled | OrderFilled
-Event = TickerMoved | OrderUpdate | Control | AdvicePosted | EngineStarted | Reconciled
+AccountUpdate = FundingPaid | BalanceMoved
+Event = TickerMoved | OrderUpdate | AccountUpdate | Control | AdvicePosted | EngineStarted | Reconciled

@@ -28,6 +28,26 @@ class OutOfRange(StrEnum):
     """Cancel all orders and sell the inventory."""
 
 
+class Direction(StrEnum):
+    """What a grid on a perpetual starts with, and so which side it profits from; on spot always long."""
+
+    LONG = "long"
+    """Starts with what its sells need, bought."""
+    NEUTRAL = "neutral"
+    """Starts flat: sells above open shorts, buys below open longs."""
+    SHORT = "short"
+    """Starts with what its buys will cover, sold."""
+
+
+class MarginMode(StrEnum):
+    """Which money answers for a position."""
+
+    CROSS = "cross"
+    """The whole account."""
+    ISOLATED = "isolated"
+    """What was set aside for the position alone."""
+
+
 class TriggerKind(StrEnum):
     """What an exit level is compared with."""
 
@@ -66,3 +86,7 @@ class GridSpec(msgspec.Struct, frozen=True, kw_only=True):
     take_profit: Trigger | None = None
     stop_loss: Trigger | None = None
     out_of_range: OutOfRange = OutOfRange.HOLD
+    direction: Direction = Direction.LONG
+    leverage: int = 1
+    """Times the investment that may be at work on a perpetual; 1 on spot."""
+    margin: MarginMode = MarginMode.CROSS

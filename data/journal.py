@@ -28,7 +28,7 @@ from data.events import (
     StopBot,
 )
 from data.market import Ticker
-from data.orders import Fill, parse_client_id
+from data.orders import Fill, bot_of
 from data.values import Millis
 
 _GENESIS = bytes(32)
@@ -257,7 +257,7 @@ def _columns(entry: Entry) -> tuple[int, Millis, str, int, int]:
 def _bot(entry: Entry) -> int:
     match entry.event:
         case OrderFilled(fill=fill):
-            return _bot_of_order(fill.client_id)
+            return bot_of(fill.client_id)
         case (
             OrderAccepted(client_id=client_id)
             | OrderRejected(client_id=client_id)
@@ -265,7 +265,7 @@ def _bot(entry: Entry) -> int:
             | OrderAbsent(client_id=client_id)
             | OrderCancelled(client_id=client_id)
         ):
-            return _bot_of_order(client_id)
+            return bot_of(client_id)
         case StopBot(bot=bot) | PauseBot(bot=bot) | ResumeBot(bot=bot):
             return bot
         case SetTakeProfit(bot=bot) | SetStopLoss(bot=bot) | SetOutOfRange(bot=bot):
@@ -276,11 +276,6 @@ def _bot(entry: Entry) -> int:
             return advice.what.bot
         case _:
             return 0
-
-
-def _bot_of_order(client_id: str) -> int:
-    key = parse_client_id(client_id)
-    return key.bot if key else 0
 
 
 def _checksum(state: bytes) -> bytes:

@@ -34,6 +34,14 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     max_quantity: Decimal | None = None
     min_notional: Decimal = ZERO
     max_orders: int = 200
+    max_market_quantity: Decimal | None = None
+    """Most one market order may trade; None when it is ``max_quantity``."""
+    max_stops: int = 5
+    """Most conditional orders that may wait on the market."""
+    highest: Decimal | None = None
+    """Most a limit price may be, as a multiple of the market's; None when there is no such filter."""
+    lowest: Decimal | None = None
+    """Least a limit price may be, as a multiple of the market's."""
 
 
 class Fees(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,27 +52,50 @@ class Fees(msgspec.Struct, frozen=True, kw_only=True):
     asset: FeeAsset = FeeAsset.QUOTE
 
 
+class Tier(msgspec.Struct, frozen=True, kw_only=True):
+    """One leverage tier of a perpetual market. It applies to positions of a notional from ``floor`` to below ``cap``.
+
+    The maintenance margin of a position of notional ``n`` is ``n × maintenance - deduction``, continuous over tiers.
+    """
+
+    floor: Decimal
+    cap: Decimal | None
+    maintenance: Decimal
+    """Maintenance margin rate, as a fraction."""
+    deduction: Decimal = ZERO
+    """Quote."""
+    max_leverage: int
+
+
 class Market(msgspec.Struct, frozen=True, kw_only=True):
     """One tradable pair on one exchange."""
 
     exchange: str
     symbol: str
-    """Unified name, for example ``BTC/USDT``."""
+    """Unified name, for example ``BTC/USDT``, or ``BTC/USDT:USDT`` for a perpetual settled in its quote."""
     base: str
     quote: str
     kind: MarketKind = MarketKind.SPOT
     filters: Filters
     fees: Fees
+    tiers: tuple[Tier, ...] = ()
+    """Leverage tiers of a perpetual, lowest first; empty for spot."""
+
+    @property
+    def perpetual(self) -> bool:
+        """Return whether positions are held here instead of assets."""
+        return self.kind is MarketKind.PERPETUAL
 
 
 class Ticker(msgspec.Struct, frozen=True):
-    """Best bid, best ask and last trade price of a market at one instant."""
+    """Best bid, best ask and last trade price of a market at one instant; of a perpetual also its mark price."""
 
     symbol: str
     bid: Decimal
     ask: Decimal
     last: Decimal
     at: Millis
+    mark: Decimal | None = None
 
 
 class Candle(msgspec.Struct, frozen=True):

@@ -19,6 +19,8 @@ class OrderType(StrEnum):
     """Post only: rests at its price or is rejected."""
     LIMIT = "limit"
     MARKET = "market"
+    STOP_MARKET = "stop_market"
+    """Waits on the exchange until the mark price reaches ``trigger``, then closes the position at market."""
 
 
 class Purpose(StrEnum):
@@ -28,7 +30,12 @@ class Purpose(StrEnum):
     """Buys the inventory of the slots that start full."""
     GRID = "grid"
     CLOSE = "close"
-    """Sells what a stopping bot holds."""
+    """Sells what a stopping bot holds, or buys back what it owes."""
+    PROTECT = "protect"
+    """Closes the position should the engine not be there to do it."""
+
+
+WHOLE, PROTECTION = -1, -2
 
 
 class OrderKey(NamedTuple):
@@ -37,7 +44,7 @@ class OrderKey(NamedTuple):
     bot: int
     version: int
     slot: int
-    """Slot index; -1 for an order of the whole bot (initial inventory, close)."""
+    """Slot index; ``WHOLE`` for an order of the whole bot (initial inventory, close), ``PROTECTION`` for its stops."""
     side: Side
     cycle: int
     """Counts the orders of one slot and side, from 1."""
@@ -55,8 +62,10 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     type: OrderType
     purpose: Purpose
     price: Decimal
-    """Limit price; for a market order the price it was quoted at."""
+    """Limit price; for a market order the price it was quoted at, for a stop the price it is triggered at."""
     quantity: Decimal
+    reduce_only: bool = False
+    """May only make a position smaller."""
 
     @property
     def notional(self) -> Decimal:
@@ -152,21 +161,37 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
         return self.price * self.quantity
 
 
-_CLIENT_ID = re.compile(r"bt-(\d+)-(\d+)-(i|\d+)([bs])(\d+)")
+_CLIENT_ID = re.compile(r"bt([a-z0-9]{0,6})-(\d+)-(\d+)-(i|p|\d+)([bs])(\d+)")
+_SPECIAL = {"i": WHOLE, "p": PROTECTION}
+_LETTER = {slot: letter for letter, slot in _SPECIAL.items()}
 
 
-def client_id(key: OrderKey) -> str:
-    """Return the client order id of ``key``: at most 36 characters of ``[a-z0-9-]`` for any realistic key."""
-    slot = "i" if key.slot < 0 else str(key.slot)
-    return f"bt-{key.bot}-{key.version}-{slot}{key.side.value[0]}{key.cycle}"
+def client_id(key: OrderKey, tag: str = "") -> str:
+    """Return the client order id of ``key``: at most 36 characters of ``[a-z0-9-]`` for any realistic key.
+
+    ``tag`` tells apart installations that trade, or have traded, the same account.
+    """
+    slot = _LETTER.get(key.slot) or str(key.slot)
+    return f"bt{tag}-{key.bot}-{key.version}-{slot}{key.side.value[0]}{key.cycle}"
 
 
-def parse_client_id(text: str) -> OrderKey | None:
-    """Return the key ``text`` encodes, or None when the order is not ours."""
+def parse_client_id(text: str, tag: str = "") -> OrderKey | None:
+    """Return the key ``text`` encodes, or None when the order is not of the installation ``tag``."""
     match = _CLIENT_ID.fullmatch(text)
-    if match is None:
+    if match is None or match[1] != tag:
         return None
-    bot, version, slot, side, cycle = match.groups()
-    return OrderKey(
-        int(bot), int(version), -1 if slot == "i" else int(slot), Side.BUY if side == "b" else Side.SELL, int(cycle)
-    )
+    _, bot, version, slot, side, cycle = match.groups()
+    number = _SPECIAL[slot] if slot in _SPECIAL else int(slot)
+    return OrderKey(int(bot), int(version), number, Side.BUY if side == "b" else Side.SELL, int(cycle))
+
+
+def installation_of(text: str) -> str | None:
+    """Return the tag of the installation that made a client order id, or None when no Batuta made it."""
+    match = _CLIENT_ID.fullmatch(text)
+    return match[1] if match else None
+
+
+def bot_of(text: str) -> int:
+    """Return the bot that a client order id names, of whichever installation; 0 when it names none."""
+    match = _CLIENT_ID.fullmatch(text)
+    return int(match[2]) if match else 0

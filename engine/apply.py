@@ -9,8 +9,10 @@ from data.advice import OrdersAdvised, TradingState, TradingStateAdvised
 from data.decisions import Input, Rule
 from data.events import (
     AdvicePosted,
+    BalanceMoved,
     EngineStarted,
     Event,
+    FundingPaid,
     OrderAbsent,
     OrderAccepted,
     OrderCancelled,
@@ -58,10 +60,13 @@ def apply(state: EngineState, event: Event) -> Change:
             return _set_trading_state(state, event)
         case AdvicePosted():
             return _advised(state, event)
+        case FundingPaid() | BalanceMoved():
+            return IGNORED
         case EngineStarted():
             # Prices of the last run are no prices; without this a replay of the journal would still know them here.
             state.tickers.clear()
             state.limits = event.limits or state.limits
+            state.tag = event.tag
             return BOOKED
         case Reconciled():
             return _reconciled(state, event)

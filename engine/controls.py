@@ -69,6 +69,7 @@ def _start(state: EngineState, event: StartBot) -> Change:
     ]
     bot = Bot(
         id=identity,
+        tag=state.tag,
         spec=event.spec,
         market=event.market,
         lines=plan.lines,

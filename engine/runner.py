@@ -11,13 +11,13 @@ from functools import partial
 import msgspec
 import structlog
 
-from data.events import Control, EngineStarted, Event, OrderUpdate, TickerMoved
+from data.events import Control, EngineStarted, Event, TickerMoved
 from data.journal import Journal
 from data.market import Ticker
 from data.values import ZERO, Millis
 from engine.clock import Clock
 from engine.core import Engine
-from engine.exchanges.base import Exchange, ExchangeUnavailable, MarketUnknown
+from engine.exchanges.base import Exchange, ExchangeUnavailable, MarketUnknown, StreamRestored, Told
 from engine.execution import Execution
 from engine.outcome import Outcome
 from engine.recording import entry_of, rebuild
@@ -74,10 +74,10 @@ class Runner:
         What the exchange reports at once (fills from while we were away) waits for current prices: a decision about it
         without a price would be refused.
         """
-        early: list[TickerMoved | OrderUpdate] = []
+        early: list[Told] = []
         arrive = early.append
 
-        def emit(event: TickerMoved | OrderUpdate) -> None:
+        def emit(event: Told) -> None:
             arrive(event)
 
         await self.exchange.open(emit)
@@ -113,8 +113,10 @@ class Runner:
         """Return the number of events not yet stepped."""
         return len(self._inbox) + len(self._ticks)
 
-    def post(self, event: Event) -> None:
+    def post(self, event: Event | StreamRestored) -> None:
         """Put an event into the inbox. A newer tick of a market replaces one that still waits."""
+        if isinstance(event, StreamRestored):
+            return
         if type(event) is TickerMoved:
             if not _sound(event.ticker):
                 log.warning("price_unusable", ticker=repr(event.ticker))

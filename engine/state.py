@@ -26,6 +26,8 @@ class Bot(msgspec.Struct, kw_only=True):
     """One running grid. ``live`` holds the client ids of its orders that may still fill."""
 
     id: int
+    tag: str = ""
+    """Of the installation that started it, part of its client order ids."""
     version: int = 1
     spec: GridSpec
     market: Market
@@ -92,7 +94,7 @@ class Bot(msgspec.Struct, kw_only=True):
         self, key: OrderKey, order_type: OrderType, purpose: Purpose, price: Decimal, quantity: Decimal
     ) -> Draft:
         return Draft(
-            client_id=client_id(key),
+            client_id=client_id(key, self.tag),
             bot=self.id,
             slot=key.slot,
             symbol=self.market.symbol,
@@ -136,6 +138,8 @@ class EngineState(msgspec.Struct, kw_only=True):
     """What the last comparison with the exchange found amiss, by symbol: foreign orders, and base that is missing."""
     limits: RiskLimits | None = None
     """What risk judges by, as the last start told; None before the first."""
+    tag: str = ""
+    """Of this installation; new bots put it into their client order ids."""
     tickers: dict[str, Ticker] = {}
 
     @property

@@ -12,7 +12,7 @@ from data.database import StorageError
 from data.events import OrderFilled, OrderUpdate
 from data.market import Market
 from data.orders import Fill
-from data.values import Millis
+from data.values import Millis, Mode
 from engine.clock import Clock
 from engine.exchanges.base import (
     Balance,
@@ -20,6 +20,7 @@ from engine.exchanges.base import (
     ExchangeUnavailable,
     MarketUnknown,
     OrderReport,
+    SpotOnly,
     Submitted,
     Unknown,
 )
@@ -29,12 +30,14 @@ from engine.risk import Approved
 _NEAR = 5
 
 
-class SimulatedAccount:
+class SimulatedAccount(SpotOnly):
     """Orders, fills and balances of one simulated account, answered as the exchange protocol wants them.
 
     An adapter inherits it, sets ``matching`` before anything is asked, and lets ``_refresh`` bring the quotes up to
     date. Nothing is emitted or answered that the store does not hold: after a crash the account knows it again.
     """
+
+    mode = Mode.SHADOW
 
     def __init__(self, clock: Clock, store: AccountStore | None = None, latency: Millis = 0) -> None:
         """Serve an account kept in ``store`` (None: in memory only) that an order takes ``latency`` to reach."""

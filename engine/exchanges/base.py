@@ -8,10 +8,11 @@ from typing import Protocol
 
 import msgspec
 
-from data.events import OrderUpdate, RejectReason, TickerMoved
-from data.market import Candle, Market, Ticker
+from data.events import AccountUpdate, FundingPaid, OrderUpdate, RejectReason, TickerMoved
+from data.grids import MarginMode
+from data.market import Candle, Market, MarketKind, Ticker
 from data.orders import Fill, OrderStatus
-from data.values import Millis, Side
+from data.values import Millis, Mode, Side
 from engine.risk import Approved
 
 
@@ -54,16 +55,48 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Balance(msgspec.Struct, frozen=True):
-    """Amounts of one asset: ``free`` may be used, ``locked`` rests in orders."""
+    """Amounts of one asset in one wallet: ``free`` may be used, ``locked`` rests in orders or answers for positions.
+
+    In the wallet of perpetuals ``total`` is the wallet balance: unrealised profit of open positions is not in it.
+    """
 
     asset: str
     free: Decimal
     locked: Decimal
+    wallet: MarketKind = MarketKind.SPOT
 
     @property
     def total(self) -> Decimal:
         """Return free + locked."""
         return self.free + self.locked
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """What is open on one perpetual market, as the exchange sees it, its own and foreign parts in one."""
+
+    symbol: str
+    quantity: Decimal
+    """Base; negative when short, zero when flat."""
+    entry_price: Decimal
+    mark_price: Decimal
+    liquidation_price: Decimal | None
+    leverage: int
+    margin: MarginMode
+
+
+class Rights(msgspec.Struct, frozen=True, kw_only=True):
+    """What the key may do."""
+
+    spot: bool
+    perpetual: bool
+    withdraw: bool
+    transfer: bool
+    bound_to_address: bool
+    """Whether it works from fixed network addresses alone."""
+
+
+class NotPossible(Exception):
+    """The exchange or the account does not do what was asked; nothing was changed. The message says what and why."""
 
 
 class ExchangeUnavailable(Exception):
@@ -80,7 +113,14 @@ class MarketUnknown(Exception):
         self.near = tuple(near)
 
 
-Emit = Callable[[TickerMoved | OrderUpdate], None]
+class StreamRestored(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened to our orders may have gone untold for a while: the books must be compared."""
+
+    mode: Mode
+
+
+Told = TickerMoved | OrderUpdate | AccountUpdate | StreamRestored
+Emit = Callable[[Told], None]
 """Puts an event into the inbox. Never blocks, may be called from the adapter's own tasks."""
 
 
@@ -88,6 +128,7 @@ class Exchange(Protocol):
     """One account on one exchange. Every method but ``subscribe`` may raise ``ExchangeUnavailable``."""
 
     name: str
+    mode: Mode
 
     async def open(self, emit: Emit) -> None:
         """Connect; from here on order updates of this account go to ``emit``."""
@@ -133,7 +174,33 @@ class Exchange(Protocol):
         """Return own executions at or after ``since``, oldest first."""
 
     async def balances(self) -> Sequence[Balance]:
-        """Return all assets held."""
+        """Return all assets held, one entry per wallet."""
+
+    # -- perpetual markets: an adapter without them answers with nothing, and refuses with ``NotPossible``
+
+    async def positions(self) -> Sequence[Position]:
+        """Return every open position."""
+
+    async def funding(self, symbol: str, since: Millis) -> Sequence[FundingPaid]:
+        """Return funding settled on a market at or after ``since``, oldest first."""
+
+    async def prepare(self, symbol: str, leverage: int, margin: MarginMode) -> None:
+        """Set position mode, margin mode and leverage, and verify each by asking. Raises ``NotPossible``."""
+
+    async def hold_alive(self, symbol: str, seconds: int) -> None:
+        """Have the exchange cancel all orders of a market unless told again within ``seconds``; 0 ends it.
+
+        A no-op where the exchange has no such countdown.
+        """
+
+    async def transfer(self, asset: str, amount: Decimal, source: MarketKind, target: MarketKind, key: str) -> str:
+        """Move money between wallets and return the exchange's id of it. Raises ``NotPossible``.
+
+        ``ExchangeUnavailable`` means that it is not known whether it was done.
+        """
+
+    async def rights(self) -> Rights | None:
+        """Return what the key may do, or None where there is no key."""
 
 
 def timeframe_millis(timeframe: str) -> Millis:
@@ -143,3 +210,30 @@ def timeframe_millis(timeframe: str) -> Millis:
     if not count.isdigit() or unit not in units or int(count) < 1:
         raise ValueError(f"timeframe: {timeframe!r} is not a number followed by m, h or d, such as 1m, 5m, 1h, 1d")
     return int(count) * units[unit]
+
+
+class SpotOnly:
+    """What an adapter without perpetual markets and without keys answers to questions about them."""
+
+    async def positions(self) -> Sequence[Position]:
+        """Return nothing."""
+        return ()
+
+    async def funding(self, symbol: str, since: Millis) -> Sequence[FundingPaid]:
+        """Return nothing."""
+        return ()
+
+    async def prepare(self, symbol: str, leverage: int, margin: MarginMode) -> None:
+        """Refuse."""
+        raise NotPossible(f"{symbol}: there are no perpetual markets here")
+
+    async def hold_alive(self, symbol: str, seconds: int) -> None:
+        """Do nothing."""
+
+    async def transfer(self, asset: str, amount: Decimal, source: MarketKind, target: MarketKind, key: str) -> str:
+        """Refuse."""
+        raise NotPossible("there is only one wallet here")
+
+    async def rights(self) -> Rights | None:
+        """Return None: there is no key."""
+        return None

@@ -12,11 +12,11 @@ from typing import TypeVar
 from data.accounts import AccountStore
 from data.candles import CandleColumns
 from data.database import Database
-from data.events import OrderCancelled, OrderFilled, OrderUpdate, TickerMoved
+from data.events import OrderCancelled, OrderFilled, TickerMoved
 from data.orders import Draft, OrderStatus, OrderType, Purpose
 from data.values import Mode, Side
 from engine.clock import ManualClock, SystemClock
-from engine.exchanges.base import Exchange
+from engine.exchanges.base import Exchange, Told
 from engine.exchanges.paper import PaperExchange
 from engine.exchanges.replayed import ReplayedExchange
 from engine.exchanges.simulated import FEES, Listing, SimulatedExchange
@@ -33,10 +33,10 @@ class Inbox:
     """Collects what an adapter emits and lets a test wait for it."""
 
     def __init__(self) -> None:
-        self.events: list[TickerMoved | OrderUpdate] = []
+        self.events: list[Told] = []
         self._arrived = asyncio.Event()
 
-    def emit(self, event: TickerMoved | OrderUpdate) -> None:
+    def emit(self, event: Told) -> None:
         """Take an event, as the engine's inbox does."""
         self.events.append(event)
         self._arrived.set()

@@ -10,9 +10,9 @@ from data.events import OrderFilled, TickerMoved
 from data.grids import GridSpec, Spacing
 from data.market import Candle, Fees, Filters, Market, Ticker
 from data.orders import Draft, Fill
-from data.values import Millis
+from data.values import Millis, Mode
 from engine.clock import ManualClock
-from engine.exchanges.base import Balance, Emit, ExchangeUnavailable, OrderReport, Submitted
+from engine.exchanges.base import Balance, Emit, ExchangeUnavailable, OrderReport, SpotOnly, Submitted
 from engine.exchanges.matching import Matching
 from engine.risk import Approved
 
@@ -30,10 +30,11 @@ MARKET = Market(
 SPEC = GridSpec(symbol=SYMBOL, lower=D(90), upper=D(110), levels=11, spacing=Spacing.ARITHMETIC, investment=D(1_000))
 
 
-class FakeExchange:
+class FakeExchange(SpotOnly):
     """One account on one market. Fill ``faults`` to make the next submits go wrong."""
 
     name = "fake"
+    mode = Mode.SHADOW
 
     def __init__(self, clock: ManualClock) -> None:
         self._clock = clock

@@ -28,9 +28,18 @@ from data.grids import GridSpec, Spacing
 from data.journal import Journal
 from data.market import Candle, Market, Ticker
 from data.orders import Fill, OrderStatus
-from data.values import ONE, Millis
+from data.values import ONE, Millis, Mode
 from engine.core import Engine
-from engine.exchanges.base import Accepted, Balance, Emit, ExchangeUnavailable, OrderReport, Rejected, Submitted
+from engine.exchanges.base import (
+    Accepted,
+    Balance,
+    Emit,
+    ExchangeUnavailable,
+    OrderReport,
+    Rejected,
+    SpotOnly,
+    Submitted,
+)
 from engine.reconcile import reconcile
 from engine.risk import Approved, RiskLimits
 from engine.runner import Runner, load_engine, save_checkpoint
@@ -69,10 +78,11 @@ class MortalJournal(Journal):
         self.reaper.pass_by("after_commit")
 
 
-class RemoteExchange:
+class RemoteExchange(SpotOnly):
     """The exchange in the other process."""
 
     name = "kill"
+    mode = Mode.SHADOW
 
     def __init__(self, port: int, reaper: Reaper) -> None:
         self._port, self._reaper = port, reaper
