@@ -9,25 +9,22 @@ from pathlib import Path
 import pytest
 
 from data.events import RejectReason
-from data.market import FeeAsset
+from data.market import MarketKind
 from data.orders import OrderType
 from data.values import Side
 from engine.exchanges.base import Accepted, Balance, MarketUnknown, Rejected, timeframe_millis
-from tests.contracts.venues import BALANCES, CANCELLED, FILLED, OPEN, VENUES, Venue
+from tests.contracts.live_venues import LIVE_VENUES
+from tests.contracts.venues import BALANCES, CANCELLED, FILLED, OPEN, VENUES, Trade, Venue
 
-RATE = Decimal("0.001")
+ALL = VENUES | LIVE_VENUES
 
 
-@pytest.fixture(params=sorted(VENUES))
+@pytest.fixture(params=sorted(ALL))
 async def venue(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Venue]:
-    made = VENUES[request.param](tmp_path)
+    made = ALL[request.param](tmp_path)
     await made.start()
     yield made
     await made.stop()
-
-
-async def held(venue: Venue, asset: str) -> Balance:
-    return next(balance for balance in await venue.exchange.balances() if balance.asset == asset)
 
 
 async def accepted(venue: Venue, client_id: str, side: Side, price: Decimal, quantity: str = "1") -> Accepted:
@@ -40,15 +37,16 @@ async def accepted(venue: Venue, client_id: str, side: Side, price: Decimal, qua
 
 
 async def test_markets_are_listed_with_filters_and_fees(venue: Venue) -> None:
-    markets = {market.symbol: market for market in await venue.exchange.markets()}
     market = await venue.exchange.market(venue.symbol)
+    markets = {market.symbol: market for market in await venue.exchange.markets()}
     assert markets[venue.symbol] == market
     assert (market.base, market.quote) == ("BTC", "USDT")
     assert market.filters.price_tick > 0
     assert market.filters.quantity_step > 0
     assert market.filters.min_notional == 5
-    assert market.fees.asset is FeeAsset.RECEIVED
-    assert (market.fees.maker, market.fees.taker) == (RATE, RATE)
+    assert market.fees == venue.fees
+    assert market.kind is venue.kind
+    assert bool(market.tiers) is market.perpetual
 
 
 async def test_an_unknown_market_names_its_neighbours(venue: Venue) -> None:
@@ -109,9 +107,10 @@ async def test_an_order_rests_and_locks_what_it_may_spend(venue: Venue) -> None:
     assert (report.status, report.filled) == (OPEN, Decimal(0))
     assert list(await venue.exchange.open_orders(venue.symbol)) == [report]
     assert venue.other is None or await venue.exchange.open_orders(venue.other) == []
-    assert await held(venue, "USDT") == Balance("USDT", BALANCES["USDT"] - 2 * price, 2 * price)
-    await accepted(venue, "bt-1-1-9s1", Side.SELL, await venue.far(Side.SELL), "3")
-    assert await held(venue, "BTC") == Balance("BTC", BALANCES["BTC"] - 3, Decimal(3))
+    await venue.check_account(locked=2 * price)
+    if venue.kind is MarketKind.SPOT:
+        await accepted(venue, "bt-1-1-9s1", Side.SELL, await venue.far(Side.SELL), "3")
+        assert await venue.held("BTC") == Balance("BTC", BALANCES["BTC"] - 3, Decimal(3))
 
 
 async def test_the_same_client_id_never_makes_two_orders(venue: Venue) -> None:
@@ -119,7 +118,7 @@ async def test_the_same_client_id_never_makes_two_orders(venue: Venue) -> None:
     first = await accepted(venue, "bt-1-1-0b1", Side.BUY, price)
     assert await accepted(venue, "bt-1-1-0b1", Side.BUY, price) == first
     assert len(await venue.exchange.open_orders(venue.symbol)) == 1
-    assert (await held(venue, "USDT")).locked == price
+    await venue.check_account(locked=price)
     await venue.exchange.cancel("bt-1-1-0b1", venue.symbol)
     assert await accepted(venue, "bt-1-1-0b1", Side.BUY, price) == first
     assert await venue.exchange.open_orders(venue.symbol) == []
@@ -130,8 +129,8 @@ async def test_an_order_never_sent_is_absent(venue: Venue) -> None:
 
 
 async def test_a_foreign_order_is_reported(venue: Venue) -> None:
-    await accepted(venue, "typed by hand", Side.BUY, await venue.far(Side.BUY))
-    assert [report.client_id for report in await venue.exchange.open_orders(venue.symbol)] == ["typed by hand"]
+    await accepted(venue, "typed-by-hand", Side.BUY, await venue.far(Side.BUY))
+    assert [report.client_id for report in await venue.exchange.open_orders(venue.symbol)] == ["typed-by-hand"]
 
 
 async def test_a_cancelled_order_gives_everything_back(venue: Venue) -> None:
@@ -141,7 +140,7 @@ async def test_a_cancelled_order_gives_everything_back(venue: Venue) -> None:
     report = await venue.exchange.order("bt-1-1-0b1", venue.symbol)
     assert report is not None
     assert report.status is CANCELLED
-    assert await held(venue, "USDT") == Balance("USDT", BALANCES["USDT"], Decimal(0))
+    await venue.check_account()
 
 
 async def test_cancelling_what_is_not_there_changes_nothing(venue: Venue) -> None:
@@ -160,7 +159,7 @@ async def test_a_post_only_order_that_would_take_is_rejected(venue: Venue) -> No
         assert isinstance(answer, Rejected)
         assert answer.reason is RejectReason.WOULD_TAKE
         assert await venue.exchange.order(client_id, venue.symbol) is None
-    assert (await held(venue, "USDT")).locked == 0
+    await venue.check_account()
 
 
 @pytest.mark.parametrize(
@@ -175,8 +174,8 @@ async def test_an_order_outside_the_filters_is_rejected(venue: Venue, price: str
 
 
 async def test_an_order_nobody_can_pay_is_rejected(venue: Venue) -> None:
-    for client_id, side, quantity in (("bt-1-1-0b1", Side.BUY, "1500"), ("bt-1-1-0s1", Side.SELL, "101")):
-        answer = await venue.exchange.submit(venue.order(client_id, side, await venue.far(side), quantity))
+    for client_id, side in (("bt-1-1-0b1", Side.BUY), ("bt-1-1-0s1", Side.SELL)):
+        answer = await venue.exchange.submit(venue.order(client_id, side, await venue.far(side), venue.too_much[side]))
         assert isinstance(answer, Rejected)
         assert answer.reason is RejectReason.INSUFFICIENT_BALANCE
 
@@ -190,10 +189,10 @@ async def test_a_market_order_takes_and_pays_the_taker_fee(venue: Venue) -> None
     assert isinstance(await venue.exchange.submit(order), Accepted)
     await venue.inbox.until(lambda: venue.inbox.filled("bt-1-1-ib1") == 2 or None)
     (fill,) = await venue.exchange.fills(venue.symbol, 0)
-    assert (fill.price, fill.maker, fill.fee, fill.fee_asset) == (ask, False, 2 * RATE, "BTC")
-    assert fill.fee_quote == 2 * RATE * ask
-    assert await held(venue, "BTC") == Balance("BTC", BALANCES["BTC"] + 2 - 2 * RATE, Decimal(0))
-    assert await held(venue, "USDT") == Balance("USDT", BALANCES["USDT"] - 2 * ask, Decimal(0))
+    trade = Trade(Side.BUY, ask, Decimal(2), maker=False)
+    assert (fill.price, fill.maker, fill.fee, fill.fee_asset) == (ask, False, *venue.fee(trade))
+    assert fill.fee_quote == 2 * venue.fees.taker * ask
+    await venue.check_account(trade)
 
 
 async def test_a_resting_order_fills_at_its_own_price(venue: Venue) -> None:
@@ -207,16 +206,14 @@ async def test_a_resting_order_fills_at_its_own_price(venue: Venue) -> None:
     report = await venue.exchange.order("bt-1-1-0b1", venue.symbol)
     assert report is not None
     assert (report.status, report.filled) == (FILLED, Decimal(1))
-    assert (await held(venue, "BTC")).total == BALANCES["BTC"] + 1 - RATE
-    assert await held(venue, "USDT") == Balance("USDT", BALANCES["USDT"] - price, Decimal(0))
+    await venue.check_account(Trade(Side.BUY, price, Decimal(1)))
 
 
 async def test_a_sell_pays_its_fee_in_quote(venue: Venue) -> None:
     price = await venue.near(Side.SELL)
     await accepted(venue, "bt-1-1-0s1", Side.SELL, price)
     await venue.through("bt-1-1-0s1")
-    assert (await held(venue, "USDT")).total == BALANCES["USDT"] + price * (1 - RATE)
-    assert (await held(venue, "BTC")).total == BALANCES["BTC"] - 1
+    await venue.check_account(Trade(Side.SELL, price, Decimal(1)))
 
 
 async def test_fills_are_told_from_an_instant_on(venue: Venue) -> None:
@@ -241,13 +238,13 @@ async def test_a_partial_fill_leaves_the_rest_on_the_book(venue: Venue) -> None:
     assert report.status is OPEN
     assert 0 < report.filled < 60
     assert report.filled == venue.inbox.filled("bt-1-1-0b1")
-    assert (await held(venue, "USDT")).locked == price * (60 - report.filled)
+    trade = Trade(Side.BUY, price, report.filled)
+    await venue.check_account(trade, locked=price * (60 - report.filled))
     await venue.exchange.cancel("bt-1-1-0b1", venue.symbol)
     after = await venue.exchange.order("bt-1-1-0b1", venue.symbol)
     assert after is not None
     assert (after.status, after.filled) == (CANCELLED, report.filled)
-    assert (await held(venue, "USDT")).locked == 0
-    assert (await held(venue, "BTC")).free == BALANCES["BTC"] + report.filled * (1 - RATE)
+    await venue.check_account(trade)
 
 
 async def test_a_cancel_that_comes_too_late_leaves_the_fill(venue: Venue) -> None:

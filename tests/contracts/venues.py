@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeVar
+from types import MappingProxyType
+from typing import NamedTuple, TypeVar
 
 from data.accounts import AccountStore
 from data.candles import CandleColumns
 from data.database import Database
 from data.events import OrderCancelled, OrderFilled, TickerMoved
+from data.market import FeeAsset, Fees, MarketKind
 from data.orders import Draft, OrderStatus, OrderType, Purpose
-from data.values import Mode, Side
+from data.values import ZERO, Mode, Side
 from engine.clock import ManualClock, SystemClock
-from engine.exchanges.base import Exchange, Told
+from engine.exchanges.base import Balance, Exchange, Told
 from engine.exchanges.paper import PaperExchange
 from engine.exchanges.replayed import ReplayedExchange
 from engine.exchanges.simulated import FEES, Listing, SimulatedExchange
 from engine.risk import Approved
-from tests.servers.binance_public import BinancePublic
+from tests.servers.binance import BinanceServer
 
 START = 1_790_000_000_000
 MINUTE, DAY = 60_000, 86_400_000
@@ -62,11 +64,26 @@ class Inbox:
         return [event for event in self.events if isinstance(event, TickerMoved) and event.ticker.symbol == symbol]
 
 
-class Venue(ABC):
-    """One adapter on one market that a test can move. Fees are taken from what a fill brings in, 0.1 % each."""
+class Trade(NamedTuple):
+    """An own execution as a test expects it."""
 
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    maker: bool = True
+
+
+class Venue(ABC):
+    """One adapter on one market that a test can move. On spot fees are taken from what a fill brings in, 0.1 % each."""
+
+    kind = MarketKind.SPOT
     symbol = "BTC/USDT"
     other: str | None = "ETH/USDT"
+    fees = Fees(maker=Decimal("0.001"), taker=Decimal("0.001"), asset=FeeAsset.RECEIVED)
+    too_much: Mapping[Side, str] = MappingProxyType({Side.BUY: "1500", Side.SELL: "101"})
+    """Quantities that the account can not pay."""
+    distance = Decimal("0.1")
+    """How far from the market a far price is, as a fraction."""
     """A second market, where there is one."""
     spread = True
     """Whether the bid is below the ask; else both are the last price."""
@@ -115,9 +132,31 @@ class Venue(ABC):
         return ticker.bid if side is Side.BUY else ticker.ask
 
     async def far(self, side: Side) -> Decimal:
-        """Return a price about a tenth away from the market."""
+        """Return a price well away from the market."""
         tick = (await self.exchange.market(self.symbol)).filters.price_tick
-        return round((await self.near(side)) * (1 - side.sign * Decimal("0.1")) / tick) * tick
+        return round((await self.near(side)) * (1 - side.sign * self.distance) / tick) * tick
+
+    def fee(self, trade: Trade) -> tuple[Decimal, str]:
+        """Return what a trade costs, and in which asset."""
+        rate = self.fees.maker if trade.maker else self.fees.taker
+        if self.fees.asset is FeeAsset.RECEIVED and trade.side is Side.BUY:
+            return trade.quantity * rate, "BTC"
+        return trade.quantity * trade.price * rate, "USDT"
+
+    async def held(self, asset: str) -> Balance:
+        """Return what the account holds of an asset."""
+        return next(balance for balance in await self.exchange.balances() if balance.asset == asset)
+
+    async def check_account(self, *trades: Trade, locked: Decimal = ZERO) -> None:
+        """Assert that the account is what trades have made of it, with so much quote locked."""
+        expected = dict(BALANCES)
+        for trade in trades:
+            expected["BTC"] += trade.side.sign * trade.quantity
+            expected["USDT"] -= trade.side.sign * trade.quantity * trade.price
+            cost, asset = self.fee(trade)
+            expected[asset] -= cost
+        assert await self.held("USDT") == Balance("USDT", expected["USDT"] - locked, locked)
+        assert await self.held("BTC") == Balance("BTC", expected["BTC"], ZERO)
 
     def order(
         self, client_id: str, side: Side, price: Decimal, quantity: str = "1", type: OrderType = OrderType.LIMIT_MAKER
@@ -182,7 +221,11 @@ class PaperVenue(Venue):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.server = BinancePublic()
+        self.server = BinanceServer()
+        for market in ("BTCUSDT", "ETHUSDT"):
+            spec = self.server.market(market).spec
+            spec.step = spec.min_quantity = Decimal("0.0001")
+            self.server.spot.list(spec, "100.00", "100.01")
 
     async def start(self) -> None:
         if not self.server.running:
@@ -202,21 +245,21 @@ class PaperVenue(Venue):
         report = await self.exchange.order(client_id, self.symbol)
         assert report is not None
         beyond = report.price - report.side.sign * Decimal("0.5")
-        await self.server.subscribed("btcusdt@bookTicker")
-        await self.server.quote("BTCUSDT", f"{beyond - Decimal('0.01')}", f"{beyond}")
+        await self.server.streams.subscribed("btcusdt@bookTicker")
+        self.server.market("BTCUSDT").move(beyond - Decimal("0.01"), beyond)
         await self.inbox.until(lambda: self.inbox.filled(client_id) == report.quantity or None)
 
     async def touch(self, client_id: str) -> None:
         report = await self.exchange.order(client_id, self.symbol)
         assert report is not None
-        await self.server.subscribed("btcusdt@trade")
-        await self.server.trade("BTCUSDT", f"{report.price}", f"{report.quantity / 2}")
+        await self.server.streams.subscribed("btcusdt@trade")
+        self.server.market("BTCUSDT").trade(report.price, report.quantity / 2)
         await self.inbox.until(lambda: self.inbox.filled(client_id) or None)
 
     async def ticked(self, symbol: str) -> None:
         market = symbol.replace("/", "")
-        await self.server.subscribed(f"{market.lower()}@bookTicker")
-        await self.server.quote(market, "99.50", "99.60")
+        await self.server.streams.subscribed(f"{market.lower()}@bookTicker")
+        self.server.market(market).move("99.50", "99.60")
         await self.inbox.until(lambda: self.inbox.tickers(symbol) or None)
 
 

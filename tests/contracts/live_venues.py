@@ -1,0 +1,151 @@
+"""The live adapter behind the same handle, over sockets against a loopback Binance."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from decimal import Decimal
+from pathlib import Path
+from types import MappingProxyType
+
+from data.accounts import AccountStore
+from data.grids import MarginMode
+from data.market import Fees, MarketKind
+from data.values import ZERO, Mode, Side
+from engine.clock import SystemClock
+from engine.exchanges.base import Exchange
+from engine.exchanges.ccxt_live import CcxtExchange
+from engine.exchanges.habits import Habits
+from tests.contracts.venues import BALANCES, Trade, Venue
+from tests.servers.binance.market import Market
+from tests.servers.binance.server import BinanceServer
+
+KEY, SECRET = "key-of-the-tests", "its-secret"
+TICK = Decimal("0.01")
+
+
+class LiveVenue(Venue):
+    """An account at prices around a hundred."""
+
+    habits = Habits()
+    timeout_seconds = 10
+    mode = Mode.PRODUCTION
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.server = BinanceServer()
+        self.server.add_key(KEY, SECRET)
+
+    @property
+    @abstractmethod
+    def market(self) -> Market:
+        """The market the suite trades on."""
+
+    @abstractmethod
+    def move(self, symbol: str, bid: Decimal, ask: Decimal) -> None:
+        """Set the outside quote of a market, by its unified name."""
+
+    async def start(self) -> None:
+        if not self.server.running:
+            await self.server.start()
+        await super().start()
+
+    async def stop(self) -> None:
+        await super().stop()
+        await self.server.stop()
+        assert not self.server.mistakes
+
+    def make(self, store: AccountStore) -> Exchange:
+        return CcxtExchange(
+            clock=SystemClock(),
+            mode=self.mode,
+            key=KEY,
+            secret=SECRET,
+            kinds=frozenset({self.kind}),
+            urls=self.server.urls,
+            habits=self.habits,
+            timeout_seconds=self.timeout_seconds,
+        )
+
+    async def through(self, client_id: str) -> None:
+        report = await self.exchange.order(client_id, self.symbol)
+        assert report is not None
+        beyond = report.price - report.side.sign * Decimal("0.5")
+        self.move(self.symbol, beyond - TICK, beyond)
+        await self.inbox.until(lambda: self.inbox.filled(client_id) == report.quantity or None)
+
+    async def touch(self, client_id: str) -> None:
+        order = next(order for order in self.market.resting() if order.client_id == client_id)
+        self.market.trade(order.price, order.queue + order.quantity / 2)
+        await self.inbox.until(lambda: self.inbox.filled(client_id) or None)
+
+    async def ticked(self, symbol: str) -> None:
+        best = await self.exchange.ticker(symbol)
+        self.move(symbol, best.bid - 1, best.ask - 1)
+        await self.inbox.until(lambda: self.inbox.tickers(symbol) or None)
+
+
+class LiveSpotVenue(LiveVenue):
+    """A spot account."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        spec = self.server.spot.markets["BTCUSDT"].spec
+        spec.step = spec.min_quantity = Decimal("0.0001")
+        for asset, amount in BALANCES.items():
+            self.server.spot.deposit(asset, amount)
+        self.server.spot.list(spec, "100.00", "100.01")
+        self.market.liquidity = Decimal(30)
+
+    @property
+    def market(self) -> Market:
+        return self.server.market("BTCUSDT")
+
+    def move(self, symbol: str, bid: Decimal, ask: Decimal) -> None:
+        self.server.market(symbol.replace("/", "")).move(bid, ask)
+
+
+class LivePerpetualVenue(LiveVenue):
+    """A futures account that borrows nothing."""
+
+    kind = MarketKind.PERPETUAL
+    symbol, other = "BTC/USDT:USDT", "ETH/USDT:USDT"
+    fees = Fees(maker=Decimal("0.0002"), taker=Decimal("0.0005"))
+    too_much = MappingProxyType({Side.BUY: "1500", Side.SELL: "1500"})
+    distance = Decimal("0.04")
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        contract = self.server.usdm.contracts["BTCUSDT"]
+        spec = contract.spec
+        spec.step = spec.min_quantity = spec.market_step = spec.market_min_quantity = Decimal("0.0001")
+        spec.tick, spec.min_price, spec.min_notional = TICK, TICK, Decimal(5)
+        spec.max_quantity = Decimal(9000)
+        self.server.usdm.list(contract, "100.00", "100.01")
+        self.market.liquidity = Decimal(30)
+        self.server.usdm.deposit(BALANCES["USDT"])
+
+    async def start(self) -> None:
+        await super().start()
+        await self.exchange.prepare(self.symbol, 1, MarginMode.CROSS)
+
+    @property
+    def market(self) -> Market:
+        return self.server.perpetual("BTCUSDT")
+
+    def move(self, symbol: str, bid: Decimal, ask: Decimal) -> None:
+        self.server.usdm.move(symbol.partition(":")[0].replace("/", ""), bid, ask)
+
+    async def check_account(self, *trades: Trade, locked: Decimal = ZERO) -> None:
+        """Assert wallet and position; what is locked beside a position is the exchange's own affair."""
+        quantity = sum((trade.side.sign * trade.quantity for trade in trades), ZERO)
+        costs = sum((self.fee(trade)[0] for trade in trades), ZERO)
+        balance = await self.held("USDT")
+        assert balance.total == BALANCES["USDT"] - costs
+        assert balance.wallet is MarketKind.PERPETUAL
+        assert bool(balance.locked) is bool(locked or quantity)
+        if not quantity:
+            assert balance.locked == locked
+        assert [each.quantity for each in await self.exchange.positions()] == ([quantity] if quantity else [])
+
+
+LIVE_VENUES: dict[str, type[Venue]] = {"ccxt_live spot": LiveSpotVenue, "ccxt_live perpetual": LivePerpetualVenue}
