@@ -1,0 +1,183 @@
+"""What an adapter must know of an exchange beyond ccxt's unified calls; every default is ccxt's own word."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from data.events import RejectReason
+from data.market import MarketKind
+from data.values import Millis
+from engine.exchanges.faults import Rule
+from engine.exchanges.pacing import Counted, Limit
+
+Params = Mapping[str, Any]
+"""Extra parameters of a ccxt call; empty where the exchange has nothing of the kind."""
+
+
+class KeyRights(msgspec.Struct, frozen=True, kw_only=True):
+    """What an API key may do. None: the exchange does not tell."""
+
+    spot: bool | None = None
+    perpetual: bool | None = None
+    withdraw: bool | None = None
+    transfer: bool | None = None
+    address_bound: bool | None = None
+    """Whether the key works from listed addresses only."""
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """How an exchange treats one kind of market. What is true of both kinds stands in ``Quirks``."""
+
+    # -- pacing
+    limits: tuple[Limit, ...] = (Limit(counts=Counted.REQUESTS, most=300, seconds=60),)
+    """Of the host that serves this kind, as the exchange publishes them."""
+    weights: Mapping[str, int] = {}
+    """Weight of a ccxt call by its name, such as ``fetch_order``; 1 where it is not listed."""
+
+    # -- what a ccxt object for this kind is made with
+    options: Params = {}
+    """Its ``options``: a quiet start and the default market type."""
+    testnet: str = "set_sandbox_mode"
+    """The ccxt method that, called with True, turns to the exchange's test environment; empty: there is none."""
+    wallet: str = ""
+    """What ``transfer`` calls the account that pays for this kind."""
+
+    # -- parameters of create_order
+    post_only: Params = MappingProxyType({"postOnly": True})
+    expires_post_only: bool = False
+    """Whether a crossing post-only order is accepted and then expired, instead of refused."""
+    reduce_only: Params = {}
+    self_trade: Params = {}
+    """So that an order that would meet our own is taken back, and the resting one stays."""
+    stop_price: str = "stopLossPrice"
+    """The parameter that holds the trigger of a stop."""
+    mark_trigger: Params = {}
+    """So that a stop watches the mark price instead of the last one."""
+    close_position: Params = MappingProxyType({"reduceOnly": True})
+    """So that a stop closes the position and opens none."""
+
+    # -- parameters of every call about a conditional order
+    conditional: Params = {}
+    """For fetch_order, fetch_open_orders and cancel_order; empty: stops are listed with all other orders."""
+    triggered_ids: tuple[str, ...] = ()
+    """Where a conditional order, as it came over the wire, names the order that its trigger placed."""
+
+    # -- reading
+    filters: Callable[[Params], Mapping[str, Any]] | None = None
+    """Finds in a ccxt market what ccxt does not unify: fields of ``data.market.Filters``."""
+    rates: Callable[[Any, str], Awaitable[tuple[Decimal, Decimal]]] | None = None
+    """Asks for the maker and taker rate of the account on a symbol; else ccxt's ``fetch_trading_fee`` is used."""
+    wallet_balances: Callable[[Any], Mapping[str, str]] | None = None
+    """Finds wallet balances, without unrealised profit, by asset in the raw answer of ``fetch_balance``."""
+    trades_from: str = ""
+    """The parameter of ``fetch_my_trades`` that names the first trade id wanted; empty: pages turn by time."""
+    trades_window: Millis = 0
+    """Longest period one call for own trades covers; 0: any."""
+    trades_kept: Millis = 0
+    """How long own trades can be asked for; 0: for ever."""
+
+    def weight(self, call: str) -> int:
+        """Return what a ccxt call weighs."""
+        return self.weights.get(call, 1)
+
+
+class Quirks(msgspec.Struct, frozen=True, kw_only=True):
+    """How one exchange differs from what ccxt unifies. An exchange without a file gets exactly these defaults."""
+
+    spot: Part = Part(options={"defaultType": "spot"})
+    perpetual: Part = Part(options={"defaultType": "swap"}, reduce_only={"reduceOnly": True})
+    one_account: bool = False
+    """Whether one wallet pays for both kinds."""
+
+    rules: tuple[Rule, ...] = (
+        Rule(RejectReason.FILTER, text="must be greater than minimum"),  # ccxt itself, before anything is sent
+        Rule(RejectReason.INSUFFICIENT_BALANCE, text="insufficient balance"),
+        Rule(RejectReason.INSUFFICIENT_BALANCE, text="insufficient funds"),
+    )
+    """For ``faults.translate``: the first that fits counts."""
+
+    client_id: str = "clientOrderId"
+    """The parameter of create_order, fetch_order and cancel_order that carries our id; the last two take None as id."""
+    longest_client_id: int = 32
+    stream_ends: frozenset[str] = frozenset()
+    """Names of stream events after which a user stream tells nothing more, which ccxt passes over."""
+
+    key_rights: Callable[[Any], Awaitable[KeyRights]] | None = None
+    """Asks what the key of a ccxt object may do."""
+    count_down: Callable[[Any, str, Millis], Awaitable[None]] | None = None
+    """Dead man's switch: the exchange cancels all orders of a symbol after so long unless told again; 0 ends it."""
+
+    def part(self, kind: MarketKind) -> Part:
+        """Return how one kind of market is treated."""
+        return self.perpetual if kind is MarketKind.PERPETUAL else self.spot
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What ccxt says that an exchange can do on one kind of market."""
+
+    post_only: bool
+    stop: bool
+    reads_order: bool
+    """Whether one order can be asked for; else open orders and own trades must answer."""
+    streams_orders: bool
+    streams_trades: bool
+    streams_prices: bool
+    leverage: bool
+    margin_mode: bool
+    position_mode: bool
+    positions: bool
+    leverage_tiers: bool
+    funding_history: bool
+    transfer: bool
+    missing: tuple[str, ...]
+    """ccxt calls without which no grid can run here; empty when one can."""
+
+
+_NEEDED = (
+    "createOrder",
+    "cancelOrder",
+    "fetchOpenOrders",
+    "fetchMyTrades",
+    "fetchBalance",
+    "fetchTicker",
+    "fetchOHLCV",
+)
+_NEEDED_PERPETUAL = ("fetchPositions", "setLeverage")
+
+
+def capabilities(exchange: Any, kind: MarketKind) -> Capabilities:
+    """Read ccxt's tables ``has`` and ``features`` of an exchange object."""
+    has, perpetual = exchange.has, kind is MarketKind.PERPETUAL
+    order = _features(exchange, kind).get("createOrder") or {}
+
+    def can(*names: str) -> bool:
+        return any(has.get(name) is True for name in names)
+
+    return Capabilities(
+        post_only=bool((order.get("timeInForce") or {}).get("PO")) or can("createPostOnlyOrder"),
+        stop=bool(order.get("stopLossPrice") or order.get("triggerPrice")) or can("createStopOrder"),
+        reads_order=can("fetchOrder"),
+        streams_orders=can("watchOrders"),
+        streams_trades=can("watchMyTrades"),
+        streams_prices=can("watchBidsAsks", "watchTicker"),
+        leverage=can("setLeverage"),
+        margin_mode=can("setMarginMode"),
+        position_mode=can("setPositionMode"),
+        positions=can("fetchPositions"),
+        leverage_tiers=can("fetchLeverageTiers", "fetchMarketLeverageTiers"),
+        funding_history=can("fetchFundingHistory"),
+        transfer=can("transfer"),
+        missing=tuple(name for name in (_NEEDED_PERPETUAL if perpetual else _NEEDED) if not has.get(name)),
+    )
+
+
+def _features(exchange: Any, kind: MarketKind) -> Mapping[str, Any]:
+    features = exchange.features or {}
+    if kind is MarketKind.SPOT:
+        return features.get("spot") or {}
+    return (features.get("swap") or {}).get("linear") or {}

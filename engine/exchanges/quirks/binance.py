@@ -1,0 +1,205 @@
+"""Binance, spot and USD-M perpetuals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from data.events import RejectReason
+from data.values import ZERO, Millis
+from engine.exchanges.faults import (
+    AlreadyThere,
+    AnswerLost,
+    ClockSkewed,
+    Fault,
+    NotThere,
+    Rule,
+    Throttled,
+    Unauthorised,
+    Unavailable,
+)
+from engine.exchanges.pacing import Counted, Limit
+from engine.exchanges.quirks.base import KeyRights, Part, Quirks
+
+
+def _said(means: RejectReason | type[Fault], *texts: str) -> tuple[Rule, ...]:
+    return tuple(Rule(means, text=text) for text in texts)
+
+
+def _coded(means: RejectReason | type[Fault], *codes: int) -> Rule:
+    return Rule(means, codes=frozenset(map(str, codes)))
+
+
+# Words before codes: one code such as -2010 covers everything a matching engine refuses, and -2021, -2022, -2026 and
+# -4046 say different things on spot and on futures.
+_RULES = (
+    *_said(
+        AnswerLost,
+        "execution status unknown",
+        "Unknown error, please check your request",
+        "An unknown error occur",
+        "Internal error; unable to process",
+    ),
+    *_said(AlreadyThere, "Duplicate order sent", "is duplicated", "No need to change", "No need to modify"),
+    *_said(NotThere, "Unknown order sent", "UNKNOWN_ORDER", "Order does not exist", "has been archived"),
+    *_said(RejectReason.WOULD_TAKE, "would immediately match and take", "could not be executed as maker"),
+    *_said(RejectReason.INSUFFICIENT_BALANCE, "insufficient balance", "Margin is insufficient", "insufficient margin"),
+    *_said(RejectReason.REDUCE_ONLY, "ReduceOnly Order is rejected", "ReduceOnly Order Failed"),
+    *_said(RejectReason.MARKET_CLOSED, "Market is closed", "Symbol is closed", "under settlement", "delivering"),
+    *_said(
+        RejectReason.UNAUTHORISED,
+        "not permitted for this account",
+        "restricted for this account",
+        "may not place or cancel orders",
+        "disabled on this account",
+        "only place reduce",
+        "only reduceOnly order is allowed",
+        "not available in your region",
+    ),
+    # Neither a stop beyond the price nor one order too many is a wrong price or quantity.
+    *_said(RejectReason.OTHER, "would immediately trigger", "would trigger immediately"),
+    *_said(RejectReason.OTHER, "MAX_NUM_ORDERS", "MAX_NUM_ALGO_ORDERS", "MAX_NUM_ORDER_AMENDS", "not canceled due to"),
+    *_said(RejectReason.FILTER, "Filter failure", "Price * QTY is zero or less", "PERCENT_PRICE", "notional must be"),
+    *_said(Unavailable, "maintenance", "System abnormality", "currently overloaded", "system-level protection"),
+    *_said(Throttled, "banned until", "Too many requests", "Too much request weight", "Too many new orders"),
+    _coded(AnswerLost, -1000, -1001, -1006, -1007),
+    _coded(Unavailable, -1004, -1008, -1016),
+    _coded(Throttled, -1003, -1015, -1034, -5041),
+    _coded(ClockSkewed, -1021, -4188, -5028),
+    _coded(Unauthorised, -1002, -1022, -1099, -2008, -2014, -2015, -4192, -4400, -4401, -4402),
+    _coded(NotThere, -2011, -2013),
+    _coded(AlreadyThere, -4046, -4059, -4115, -4116, -20132),
+    _coded(RejectReason.INSUFFICIENT_BALANCE, -2018, -2019, -2024, -2028, -4050, -4051),
+    _coded(RejectReason.REDUCE_ONLY, -2022, -4112, -4118),
+    _coded(RejectReason.WOULD_TAKE, -5022),
+    _coded(RejectReason.MARKET_CLOSED, -1121, -1122, -4108, -4140, -4141),
+    _coded(RejectReason.FILTER, -1013, -1111, -4001, -4002, -4003, -4004, -4005, -4013, -4014, -4016, -4023, -4024),
+    _coded(RejectReason.FILTER, -4029, -4030, -4113, -4131, -4164, -4178, -4183, -4184),
+    *_said(RejectReason.FILTER, "must be greater than minimum"),
+)
+
+
+async def _key_rights(exchange: Any) -> KeyRights:
+    told = await exchange.sapi_get_account_apirestrictions()
+    return KeyRights(
+        spot=told.get("enableSpotAndMarginTrading"),
+        perpetual=told.get("enableFutures"),
+        withdraw=told.get("enableWithdrawals"),
+        transfer=told.get("permitsUniversalTransfer"),
+        address_bound=told.get("ipRestrict"),
+    )
+
+
+async def _count_down(exchange: Any, symbol: str, millis: Millis) -> None:
+    market = exchange.market(symbol)["id"]
+    await exchange.fapiprivate_post_countdowncancelall({"symbol": market, "countdownTime": millis})
+
+
+async def _spot_rates(exchange: Any, symbol: str) -> tuple[Decimal, Decimal]:
+    told = await exchange.private_get_account_commission({"symbol": exchange.market_id(symbol)})
+    kinds = ("standardCommission", "specialCommission", "taxCommission")
+    maker, taker = (sum((Decimal(told.get(kind, {}).get(side, "0")) for kind in kinds), ZERO) for side in _SIDES)
+    return maker, taker
+
+
+_SIDES = ("maker", "taker")
+
+
+def _filters(market: Mapping[str, Any]) -> dict[str, Any]:
+    named = {each["filterType"]: each for each in market["info"].get("filters", ())}
+    orders, stops = named.get("MAX_NUM_ORDERS", {}), named.get("MAX_NUM_ALGO_ORDERS", {})
+    percent = named.get("PERCENT_PRICE_BY_SIDE") or named.get("PERCENT_PRICE") or {}
+    ups = [percent[name] for name in ("multiplierUp", "bidMultiplierUp", "askMultiplierUp") if name in percent]
+    downs = [percent[name] for name in ("multiplierDown", "bidMultiplierDown", "askMultiplierDown") if name in percent]
+    found: dict[str, Any] = {}
+    if most := orders.get("maxNumOrders") or orders.get("limit"):
+        found["max_orders"] = int(most)
+    if most := stops.get("maxNumAlgoOrders") or stops.get("limit"):
+        found["max_stops"] = int(most)
+    if ups and downs:
+        found["highest"], found["lowest"] = min(map(Decimal, ups)), max(map(Decimal, downs))
+    return found
+
+
+def _wallet_balances(told: Any) -> dict[str, str]:
+    return {each["asset"]: each["walletBalance"] for each in told.get("assets", ()) if "walletBalance" in each}
+
+
+_DAY: Millis = 86_400_000
+_QUIET = {"fetchCurrencies": False, "fetchMargins": False, "warnOnFetchOpenOrdersWithoutSymbol": False}
+_OWN_ORDERS_STAY = {"selfTradePreventionMode": "EXPIRE_TAKER"}
+
+QUIRKS = Quirks(
+    rules=_RULES,
+    longest_client_id=36,
+    stream_ends=frozenset({"eventStreamTerminated", "listenKeyExpired"}),
+    key_rights=_key_rights,
+    count_down=_count_down,
+    spot=Part(
+        limits=(
+            Limit(counts=Counted.WEIGHT, most=6000, seconds=60, header="x-mbx-used-weight-1m"),
+            Limit(counts=Counted.ORDERS, most=100, seconds=10, header="x-mbx-order-count-10s"),
+            Limit(counts=Counted.ORDERS, most=200_000, seconds=86_400, header="x-mbx-order-count-1d"),
+            Limit(counts=Counted.REQUESTS, most=61_000, seconds=300),
+        ),
+        weights={
+            "fetch_markets": 20,
+            "fetch_balance": 20,
+            "fetch_order": 4,
+            "fetch_open_orders": 6,
+            "fetch_my_trades": 20,
+            "fetch_trading_fee": 20,
+            "fetch_ohlcv": 2,
+            "fetch_ticker": 2,
+            "fetch_bids_asks": 4,
+            "fetch_order_book": 5,
+        },
+        options={**_QUIET, "defaultType": "spot", "fetchMarkets": {"types": ["spot"]}},
+        wallet="spot",
+        self_trade=_OWN_ORDERS_STAY,
+        filters=_filters,
+        rates=_spot_rates,
+        trades_from="fromId",
+    ),
+    perpetual=Part(
+        limits=(
+            Limit(counts=Counted.WEIGHT, most=2400, seconds=60, header="x-mbx-used-weight-1m"),
+            Limit(counts=Counted.ORDERS, most=300, seconds=10, header="x-mbx-order-count-10s"),
+            Limit(counts=Counted.ORDERS, most=1200, seconds=60, header="x-mbx-order-count-1m"),
+        ),
+        weights={
+            "create_order": 0,
+            "fetch_balance": 5,
+            "fetch_my_trades": 5,
+            "fetch_ohlcv": 10,
+            "fetch_bids_asks": 5,
+            "fetch_order_book": 20,
+            "fetch_positions": 5,
+            "fetch_position_mode": 30,
+            "fetch_funding_history": 30,
+            "fetch_trading_fee": 20,
+            "count_down": 10,
+        },
+        options={
+            **_QUIET,
+            "defaultType": "swap",
+            "fetchMarkets": {"types": ["linear"]},
+            "watchPositions": {"fetchPositionsSnapshot": False, "awaitPositionsSnapshot": False},
+        },
+        # The sandbox of the futures is closed; demo trading took its place.
+        testnet="enable_demo_trading",
+        wallet="linear",
+        reduce_only={"reduceOnly": True},
+        self_trade=_OWN_ORDERS_STAY,
+        mark_trigger={"workingType": "MARK_PRICE"},
+        close_position={"closePosition": True},
+        conditional={"trigger": True},
+        triggered_ids=("actualOrderId", "ai"),
+        filters=_filters,
+        wallet_balances=_wallet_balances,
+        trades_from="fromId",
+        trades_window=7 * _DAY,
+        trades_kept=180 * _DAY,
+    ),
+)
