@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import difflib
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from data.accounts import AccountStore
@@ -166,19 +165,6 @@ class SimulatedAccount(SpotOnly):
             self._settle()
         except StorageError as error:
             raise ExchangeUnavailable(f"the simulated account could not be stored: {error}") from error
-
-
-def spawn(work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
-    """Run an adapter's work in a task of its own; should it fail, the loop's exception handler hears of it at once."""
-    task = asyncio.create_task(work, name=name)
-    task.add_done_callback(_complain)
-    return task
-
-
-def _complain(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        context = {"message": f"the task {task.get_name()} ended", "exception": error, "task": task}
-        task.get_loop().call_exception_handler(context)
 
 
 def _subject(event: OrderUpdate) -> str:

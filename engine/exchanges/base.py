@@ -83,6 +83,11 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     leverage: int
     margin: MarginMode
 
+    @property
+    def unrealised(self) -> Decimal:
+        """Return profit or loss at the mark price, in quote."""
+        return self.quantity * (self.mark_price - self.entry_price)
+
 
 class Rights(msgspec.Struct, frozen=True, kw_only=True):
     """What the key may do."""

@@ -66,7 +66,12 @@ class Book:
 
 
 def reserve_of(side: Side, price: Decimal, market: Market, maker: bool) -> tuple[str, Decimal]:
-    """Return the asset an order spends and how much of it per piece of base, a fee in quote included."""
+    """Return the asset an order spends and how much of it per piece of base, a fee in quote included.
+
+    On a perpetual nothing is spent: it is the notional value that an order asks margin for.
+    """
+    if market.perpetual:
+        return market.quote, price
     if side is Side.SELL:
         return market.base, ONE
     if market.fees.asset is FeeAsset.RECEIVED:

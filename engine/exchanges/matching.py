@@ -10,11 +10,12 @@ import msgspec
 
 from data.accounts import REMEMBERED, AccountBooks
 from data.events import OrderCancelled, OrderFilled, OrderUpdate, RejectReason
-from data.market import FeeAsset, Market, Ticker
+from data.market import Market, Ticker
 from data.orders import Draft, Fill, Order, OrderStatus, OrderType
-from data.values import ONE, ZERO, Millis, Side, ceil_to, floor_to, plain
+from data.values import ONE, ZERO, Millis, Side, ceil_to, floor_to
 from engine.exchanges.base import Accepted, Balance, OrderReport, Rejected
 from engine.exchanges.book import Book, Resting, outside_filters, reserve_of
+from engine.exchanges.wallets import Charge, SpotWallet, Wallet
 
 
 class Matching:
@@ -42,8 +43,7 @@ class Matching:
         self._counted = ONE - haircut
         self._slippage = slippage
         self._books = {symbol: Book(market) for symbol, market in markets.items()}
-        self._free = dict(balances)
-        self._locked: dict[str, Decimal] = {}
+        self._spot = SpotWallet(balances)
         self._resting: dict[str, Resting] = {}
         self._finished: dict[str, Order] = {}
         self._known: set[str] = set()
@@ -67,17 +67,13 @@ class Matching:
             return _rejected(draft, RejectReason.MARKET_CLOSED, f"{draft.symbol} has no price yet")
         if draft.type is OrderType.LIMIT_MAKER and taken is not None:
             return _rejected(draft, RejectReason.WOULD_TAKE, "a post-only order would match at once")
-        maker = taken is None
-        asset, unit = reserve_of(draft.side, draft.price if taken is None else taken, book.market, maker)
-        reserve = unit * draft.quantity
-        free = self._free.get(asset, ZERO)
-        if free < reserve:
-            short = f"{plain(reserve)} {asset} needed, {plain(free)} {asset} free"
+        price = draft.price if taken is None else taken
+        short = self._wallet(book.market).short_of(draft, price, draft.quantity, book.market, maker=taken is None)
+        if short:
             return _rejected(draft, RejectReason.INSUFFICIENT_BALANCE, short)
-        order = Order(draft=draft, at=at, status=OrderStatus.OPEN, exchange_id=_exchange_id(draft.client_id))
-        self._known.add(draft.client_id)
+        order = self._accept(draft, at)
         if taken is None:
-            self._rest(order, book, asset, unit)
+            self._rest(order, book)
         else:
             self._settle(order, book.market, taken, draft.quantity, maker=False, at=at)
             self._finish(order, OrderStatus.FILLED)
@@ -163,15 +159,14 @@ class Matching:
 
     def balances(self) -> list[Balance]:
         """Return every asset ever held, by name."""
-        assets = sorted(self._free.keys() | self._locked.keys())
-        return [Balance(asset, self._free.get(asset, ZERO), self._locked.get(asset, ZERO)) for asset in assets]
+        return self._spot.balances()
 
     # -- persistence
 
     def dump(self) -> AccountBooks:
         """Return the whole account."""
         orders: Iterable[Order] = [*self._finished.values(), *(resting.order for resting in self._resting.values())]
-        balances = {balance.asset: balance.total for balance in self.balances()}
+        balances = {balance.asset: balance.total for balance in self._spot.balances()}
         return AccountBooks(
             balances=balances,
             orders=tuple(msgspec.structs.replace(order) for order in orders),
@@ -182,7 +177,7 @@ class Matching:
 
     def restore(self, books: AccountBooks) -> None:
         """Replace the whole account. A resting order that lost its market or its balance (new fees) is cancelled."""
-        self._free, self._locked = dict(books.balances), {}
+        self._spot = SpotWallet(books.balances)
         self._resting, self._finished, self._fills, self._sequence = {}, {}, {}, 0
         self._known = set(books.known) | {order.draft.client_id for order in books.orders}
         self.trades = books.trades
@@ -201,13 +196,24 @@ class Matching:
             self._finish(order, order.status)
             return
         book = self._books.get(draft.symbol)
-        if book is not None:
-            asset, unit = reserve_of(draft.side, draft.price, book.market, maker=True)
-            if self._free.get(asset, ZERO) >= unit * order.remaining:
-                self._rest(order, book, asset, unit)
-                return
+        if book is not None and self._may_rest(order, book.market):
+            self._rest(order, book)
+            return
         self._finish(order, OrderStatus.CANCELLED)
         self.events.append(OrderCancelled(client_id=draft.client_id, at=order.at))
+
+    def _wallet(self, market: Market) -> Wallet:
+        """Return what pays for the orders of a market."""
+        return self._spot
+
+    def _may_rest(self, order: Order, market: Market) -> bool:
+        """Return whether an order of a restored account still has what it needs."""
+        draft = order.draft
+        return not self._wallet(market).short_of(draft, draft.price, order.remaining, market, maker=True)
+
+    def _accept(self, draft: Draft, at: Millis) -> Order:
+        self._known.add(draft.client_id)
+        return Order(draft=draft, at=at, status=OrderStatus.OPEN, exchange_id=_exchange_id(draft.client_id))
 
     def _too_many(self, draft: Draft, book: Book) -> str:
         resting, most = len(book.buys) + len(book.sells), book.market.filters.max_orders
@@ -218,27 +224,32 @@ class Matching:
     def _taking_price(self, draft: Draft, book: Book) -> Decimal | None:
         """Return the price at which the order would match at once, or None when it would rest."""
         market = draft.type is OrderType.MARKET
-        tick = book.market.filters.price_tick
-        if draft.side is Side.BUY:
-            if book.ask is None or (not market and draft.price < book.ask):
-                return None
-            worse = ceil_to(book.ask * (ONE + self._slippage), tick) if self._slippage else book.ask
-            return worse if market else min(worse, draft.price)
-        if book.bid is None or (not market and draft.price > book.bid):
+        best = book.ask if draft.side is Side.BUY else book.bid
+        if best is None or (not market and (draft.price - best) * draft.side.sign < ZERO):
             return None
-        worse = max(floor_to(book.bid * (ONE - self._slippage), tick), tick) if self._slippage else book.bid
-        return worse if market else max(worse, draft.price)
+        worse = self._slipped(best, draft.side, book)
+        if market:
+            return worse
+        return min(worse, draft.price) if draft.side is Side.BUY else max(worse, draft.price)
 
-    def _rest(self, order: Order, book: Book, asset: str, unit: Decimal) -> None:
+    def _slipped(self, best: Decimal, side: Side, book: Book) -> Decimal:
+        """Return the price at which liquidity is taken where ``best`` is the best price."""
+        tick = book.market.filters.price_tick
+        if not self._slippage:
+            return best
+        if side is Side.BUY:
+            return ceil_to(best * (ONE + self._slippage), tick)
+        return max(floor_to(best * (ONE - self._slippage), tick), tick)
+
+    def _rest(self, order: Order, book: Book) -> None:
         self._sequence += 1
         draft = order.draft
         rank = -self._sequence if draft.side is Side.BUY else self._sequence
+        asset, unit = reserve_of(draft.side, draft.price, book.market, maker=True)
         resting = Resting(order, book.market, asset, unit, (draft.price, rank))
         self._resting[draft.client_id] = resting
         book.add(resting)
-        amount = unit * order.remaining
-        self._free[asset] -= amount
-        self._locked[asset] = self._locked.get(asset, ZERO) + amount
+        self._wallet(book.market).reserve(resting, order.remaining)
 
     def _touch(self, resting: Resting, volume: Decimal, at: Millis) -> Decimal:
         """Fill what ``volume`` at the order's price allows; return what is left for the next order at that price."""
@@ -262,9 +273,7 @@ class Matching:
         self._remove(resting, OrderStatus.FILLED)
 
     def _release(self, resting: Resting, quantity: Decimal) -> None:
-        amount = resting.unit * quantity
-        self._locked[resting.asset] -= amount
-        self._free[resting.asset] += amount
+        self._wallet(resting.market).release(resting, quantity)
 
     def _remove(self, resting: Resting, status: OrderStatus) -> None:
         draft = resting.order.draft
@@ -281,36 +290,40 @@ class Matching:
     def _settle(
         self, order: Order, market: Market, price: Decimal, quantity: Decimal, *, maker: bool, at: Millis
     ) -> None:
-        draft, free = order.draft, self._free
-        rate = market.fees.maker if maker else market.fees.taker
-        notional = price * quantity
-        sign = draft.side.sign
-        free[market.base] = free.get(market.base, ZERO) + sign * quantity
-        free[market.quote] = free.get(market.quote, ZERO) - sign * notional
-        if market.fees.asset is FeeAsset.RECEIVED and sign > 0:
-            fee, fee_asset, fee_quote = quantity * rate, market.base, notional * rate
-        else:
-            fee = fee_quote = notional * rate
-            fee_asset = market.quote
-        free[fee_asset] -= fee
+        draft = order.draft
+        charge = self._wallet(market).settle(draft.side, price, quantity, market, maker=maker)
         order.filled += quantity
+        self._record(draft.client_id, draft.side, market, price, quantity, charge, maker=maker, at=at)
+
+    def _record(
+        self,
+        client_id: str,
+        side: Side,
+        market: Market,
+        price: Decimal,
+        quantity: Decimal,
+        charge: Charge,
+        *,
+        maker: bool,
+        at: Millis,
+    ) -> None:
         self.trades += 1
         fill = Fill(
-            trade_id=f"{self.trades}-{draft.client_id}",
-            client_id=draft.client_id,
-            symbol=draft.symbol,
-            side=draft.side,
+            trade_id=f"{self.trades}-{client_id}",
+            client_id=client_id,
+            symbol=market.symbol,
+            side=side,
             price=price,
             quantity=quantity,
-            fee=fee,
-            fee_asset=fee_asset,
-            fee_quote=fee_quote,
+            fee=charge.fee,
+            fee_asset=charge.asset,
+            fee_quote=charge.quote,
             maker=maker,
             at=at,
         )
-        fills = self._fills.get(draft.symbol)
+        fills = self._fills.get(market.symbol)
         if fills is None:
-            fills = self._fills[draft.symbol] = deque(maxlen=REMEMBERED)
+            fills = self._fills[market.symbol] = deque(maxlen=REMEMBERED)
         fills.append(fill)
         self.events.append(OrderFilled(fill=fill, at=at))
 

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from data.accounts import AccountStore
 from data.events import TickerMoved
-from data.market import Candle, Fees, Ticker
+from data.market import Candle, Fees, MarketKind, Ticker
 from data.values import ZERO, Millis
 from engine.clock import Clock
-from engine.exchanges.account import SimulatedAccount, spawn
-from engine.exchanges.base import Emit, ExchangeUnavailable, MarketUnknown, Submitted, Unknown, timeframe_millis
+from engine.exchanges.account import SimulatedAccount
+from engine.exchanges.base import Emit, ExchangeUnavailable, Submitted, Unknown, timeframe_millis
+from engine.exchanges.ccxt_client import Client
 from engine.exchanges.public_feed import PublicFeed, Quote
+from engine.exchanges.tasks import end, persist, spawn
 from engine.risk import Approved
 
 _MINUTE: Millis = 60_000
 _MOST_BARS = 1000
 _FRESH: Millis = 5_000
 _FEES = Fees(maker=Decimal("0.001"), taker=Decimal("0.001"))
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 
 
 class PaperExchange(SimulatedAccount):
@@ -51,12 +52,14 @@ class PaperExchange(SimulatedAccount):
         """Open an account with ``balances`` unless ``store`` holds one.
 
         ``silence_seconds`` is how long a stream may say nothing before quotes are asked for, ``poll_seconds`` the
-        pause between two questions where there is no stream. ``urls`` and ``fees`` are as in ``PublicFeed``.
+        pause between two questions where there is no stream. ``urls`` are as in ``Client``, ``fees`` as in
+        ``PublicFeed``.
         """
         super().__init__(clock, store, latency)
         self.name = name
         self._opening = (balances, haircut, slippage)
-        self._source = (exchange, urls or {}, timeout_seconds, fees)
+        self._source = (exchange, urls or {}, timeout_seconds)
+        self._fees = fees
         self._silence, self._poll_pause = silence_seconds, poll_seconds
         self._feed: PublicFeed | None = None
         self._watched: frozenset[str] = frozenset()
@@ -66,7 +69,9 @@ class PaperExchange(SimulatedAccount):
     async def open(self, emit: Emit) -> None:
         """Load the markets, catch up with what happened while we were away, and stream from here on."""
         await self.close()
-        feed = self._feed = PublicFeed(*self._source)
+        exchange, urls, timeout = self._source
+        client = Client(exchange, MarketKind.SPOT, clock=self._clock, urls=urls, timeout_seconds=timeout)
+        feed = self._feed = PublicFeed(client, self._fees)
         try:
             self._markets = await feed.markets()
             self._open_account(*self._opening)
@@ -142,10 +147,7 @@ class PaperExchange(SimulatedAccount):
                 tasks.append(spawn(self._watch_trades(feed, symbol), f"{self.name} trades of {symbol}"))
 
     async def _unfollow(self, symbols: frozenset[str]) -> None:
-        tasks = [task for symbol in symbols for task in self._tasks.pop(symbol)]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end([task for symbol in symbols for task in self._tasks.pop(symbol)])
 
     async def _watch_quotes(self, feed: PublicFeed, symbol: str) -> None:
         silent = False
@@ -165,14 +167,14 @@ class PaperExchange(SimulatedAccount):
                 else:
                     self._take(quotes)
 
-        await self._persist(listen)
+        await persist(listen, self._clock)
 
     async def _poll_quotes(self, feed: PublicFeed, symbol: str) -> None:
         async def ask() -> None:
             await self._ask(feed, symbol)
             await self._clock.sleep(self._poll_pause)
 
-        await self._persist(ask)
+        await persist(ask, self._clock)
 
     async def _watch_trades(self, feed: PublicFeed, symbol: str) -> None:
         async def listen() -> None:
@@ -185,21 +187,7 @@ class PaperExchange(SimulatedAccount):
                     self.matching.trade(trade.symbol, trade.price, trade.quantity, self._clock.now())
             self._settle_or_fail()
 
-        await self._persist(listen)
-
-    async def _persist(self, attempt: Callable[[], Awaitable[None]]) -> None:
-        """Repeat ``attempt`` for ever; pause after a failure, longer after each one in a row."""
-        pause = _FIRST_PAUSE
-        while True:
-            started = self._clock.now()
-            try:
-                await attempt()
-                pause = _FIRST_PAUSE
-            except (ExchangeUnavailable, MarketUnknown):
-                if self._clock.now() - started > _MINUTE:
-                    pause = _FIRST_PAUSE  # it worked for a while before it broke
-                await self._clock.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
+        await persist(listen, self._clock)
 
     async def _ask(self, feed: PublicFeed, symbol: str) -> bool:
         """Ask for a quote, make up for what was missed since the last one, and say whether it differs from that."""

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from data.market import Candle, FeeAsset, Fees, Filters, Market
-from data.values import ONE, ZERO, Millis
+from data.events import RejectReason
+from data.market import Candle, Fees, Market
+from data.values import Millis
 from engine.exchanges.base import ExchangeUnavailable, MarketUnknown
-
-_TICK_SIZE = 4  # how ccxt says that a precision is an increment
+from engine.exchanges.ccxt_client import Client
+from engine.exchanges.ccxt_markets import decimal, to_market, tradable
+from engine.exchanges.faults import Refused
+from engine.exchanges.pacing import Lane
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,171 +37,132 @@ class PublicTrade(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PublicFeed:
-    """Spot market data of one exchange. Every method may raise ``ExchangeUnavailable``; nothing of ccxt leaves it."""
+    """Market data of one kind of market. Every method may raise ``ExchangeUnavailable``."""
 
-    def __init__(self, exchange: str, urls: Mapping[str, str], timeout_seconds: int, fees: Fees) -> None:
-        """Talk to a ccxt exchange; ``urls`` replaces addresses by their ccxt name, such as ``public`` or ``ws.spot``.
-
-        ``fees`` apply where the exchange does not publish its own. Raises ValueError for an unknown exchange.
-        """
-        import ccxt.pro  # half a second and 70 MiB, for those who use it
-
-        if exchange not in ccxt.pro.exchanges:
-            near = ", ".join(difflib.get_close_matches(exchange, ccxt.pro.exchanges)) or "binance, kraken, okx, …"
-            raise ValueError(f"exchange.name: {exchange!r} is not an exchange ccxt can stream, such as {near}")
-        self.name = exchange
+    def __init__(self, client: Client, fees: Fees | None = None) -> None:
+        """Ask and listen through ``client``; ``fees`` apply where the exchange does not publish its own."""
+        self.client = client
+        self.name = client.name
         self._fees = fees
-        self._bad_symbol = ccxt.BadSymbol
-        self._ccxt: Any = getattr(ccxt.pro, exchange)(
-            {
-                "timeout": timeout_seconds * 1000,
-                "enableRateLimit": True,
-                "newUpdates": True,
-                "urls": {"api": _nested(urls)},
-                "options": {
-                    "defaultType": "spot",
-                    # One call instead of seven at the start; two of those left out would need a key.
-                    "fetchMarkets": {"types": ["spot"]},
-                    "fetchCurrencies": False,
-                    "fetchMargins": False,
-                },
-            }
-        )
-        self._ccxt.number = Decimal  # the text of the exchange becomes money without passing through a float
-        self._ccxt.has["fetchCurrencies"] = False
-        if urls and not any(address.startswith(("https:", "wss:")) for address in urls.values()):
-            self._ccxt.timeout_on_exit = 0  # only encrypted connections need time to say goodbye
 
     @property
     def streams(self) -> bool:
         """Whether quotes and trades of this exchange can be streamed."""
-        has = self._ccxt.has
-        return bool(has.get("watchBidsAsks")) and bool(has.get("watchTradesForSymbols"))
+        return self._has("watchBidsAsks") and self._has("watchTradesForSymbols")
+
+    @property
+    def streams_quotes(self) -> bool:
+        """Whether quotes can be streamed."""
+        return self._has("watchBidsAsks") or self._has("watchTicker")
+
+    @property
+    def streams_lasts(self) -> bool:
+        """Whether last prices can be streamed beside the quotes."""
+        return self._has("watchBidsAsks") and self._has("watchTicker")
+
+    @property
+    def streams_marks(self) -> bool:
+        """Whether mark prices can be streamed."""
+        return self._has("watchMarkPrice")
 
     async def markets(self) -> dict[str, Market]:
-        """Return the active spot markets by symbol."""
-        with self._translated():
-            listed = await self._ccxt.load_markets(True)
-            return {
-                symbol: self._market(market)
-                for symbol, market in listed.items()
-                if market.get("spot") and market.get("active") is not False
-            }
+        """Return the active markets by symbol."""
+        listed = await self.client.read("load_markets", True, name="fetch_markets")
+        return {
+            symbol: to_market(self.client, market, self._fees)
+            for symbol, market in listed.items()
+            if tradable(market, self.client.kind)
+        }
 
     async def server_time(self) -> Millis:
         """Ask the exchange what time it is."""
-        with self._translated():
-            return int(await self._ccxt.fetch_time())
+        return int(await self.client.read("fetch_time", tries=1))
 
-    async def quote(self, symbol: str) -> Quote:
+    async def quote(self, symbol: str, lane: Lane = Lane.DATA) -> Quote:
         """Ask for the best prices of a market."""
-        with self._translated(symbol):
-            ticker = await self._ccxt.fetch_ticker(symbol)
-        found = _quotes([ticker])
+        with self._naming(symbol):
+            ticker = await self.client.read("fetch_ticker", symbol, lane=lane, tries=1)
+            found = _quotes([ticker])
+            if not found and self._has("fetchBidsAsks"):
+                # What ccxt calls a ticker lacks bid and ask where the exchange tells them elsewhere.
+                best = await self.client.read("fetch_bids_asks", [symbol], lane=lane, tries=1)
+                found = _quotes({**each, "last": ticker.get("last")} for each in best.values())
         if not found:
             raise ExchangeUnavailable(f"{symbol} has no bid or no ask")
         return found[0]
 
+    async def mark(self, symbol: str) -> Decimal:
+        """Ask for the mark price of a perpetual."""
+        with self._naming(symbol):
+            return decimal((await self.client.read("fetch_mark_price", symbol, tries=1))["markPrice"])
+
     async def next_quotes(self, symbol: str) -> list[Quote]:
         """Wait for the stream to tell new best prices of a market."""
-        with self._translated(symbol):
-            found = (await self._ccxt.watch_bids_asks([symbol])).values()
-        return _quotes(found)
+        with self._naming(symbol):
+            if not self._has("watchBidsAsks"):
+                return _quotes([await self.client.watch("watch_ticker", symbol)])
+            found = await self.client.watch("watch_bids_asks", [symbol])
+        # ccxt hands out the first of several messages that came at once; the last one is what counts.
+        newest = self.client.ccxt.bidsasks
+        return _quotes(newest.get(told, ticker) for told, ticker in found.items())
+
+    async def next_last(self, symbol: str) -> Decimal | None:
+        """Wait for the stream to tell the last price of a market; None when it told something else."""
+        with self._naming(symbol):
+            return decimal((await self.client.watch("watch_ticker", symbol)).get("last")) or None
+
+    async def next_mark(self, symbol: str) -> Decimal | None:
+        """Wait for the stream to tell the mark price of a perpetual; None when it told something else."""
+        with self._naming(symbol):
+            return decimal((await self.client.watch("watch_mark_price", symbol)).get("markPrice")) or None
 
     async def next_trades(self, symbol: str) -> list[PublicTrade]:
         """Wait for the stream to tell new trades on a market."""
-        with self._translated(symbol):
-            found = await self._ccxt.watch_trades_for_symbols([symbol])
-        return [PublicTrade(symbol=t["symbol"], price=t["price"], quantity=t["amount"]) for t in found]
+        with self._naming(symbol):
+            found = await self.client.watch("watch_trades_for_symbols", [symbol])
+        return [
+            PublicTrade(symbol=trade["symbol"], price=decimal(trade["price"]), quantity=decimal(trade["amount"]))
+            for trade in found
+        ]
 
-    async def candles(self, symbol: str, timeframe: str, limit: int) -> list[Candle]:
-        """Ask for the newest bars, oldest first."""
-        with self._translated(symbol):
-            rows = await self._ccxt.fetch_ohlcv(symbol, timeframe, limit=limit)
-        return [Candle(int(at), *(_decimal(value) for value in values)) for at, *values in rows]
+    async def candles(self, symbol: str, timeframe: str, limit: int, since: Millis | None = None) -> list[Candle]:
+        """Ask for the newest bars, or the first ones since an instant, oldest first."""
+        with self._naming(symbol):
+            rows = await self.client.read("fetch_ohlcv", symbol, timeframe, since, limit, tries=1)
+        return [Candle(int(at), *(decimal(value) for value in values)) for at, *values in rows]
 
     async def drop_streams(self) -> None:
         """Close the streams; the next wait opens new ones."""
-        with self._translated():
-            await self._ccxt.close_ws_clients()
+        await self.client.drop_streams()
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._ccxt.close()
+        await self.client.close()
+
+    def _has(self, name: str) -> bool:
+        return bool(self.client.ccxt.has.get(name))
 
     @contextmanager
-    def _translated(self, symbol: str = "") -> Iterator[None]:
+    def _naming(self, symbol: str) -> Iterator[None]:
+        known = self.client.ccxt.markets
+        if known is not None and symbol not in known:
+            raise MarketUnknown(symbol)
         try:
             yield
-        except asyncio.CancelledError as error:
-            # Closing a stream, ccxt cancels whoever waits for it; that must not end a task nobody asked to end.
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            raise ExchangeUnavailable(f"{self.name}: the stream was closed") from error
-        except self._bad_symbol as error:
-            raise MarketUnknown(symbol) from error
-        except Exception as error:
-            # ccxt raises its own tree, aiohttp's, and KeyErrors on answers it did not expect: all mean "not known".
-            raise ExchangeUnavailable(f"{self.name}: {type(error).__name__}: {error}") from error
-
-    def _market(self, market: Mapping[str, Any]) -> Market:
-        precision, limits = market["precision"], market["limits"]
-        amount = limits.get("amount") or {}
-        step = self._increment(precision.get("amount"))
-        most = amount.get("max")
-        received = (market.get("feeSide") or self._ccxt.fees["trading"].get("feeSide")) == "get"
-        maker, taker = market.get("maker"), market.get("taker")
-        return Market(
-            exchange=self.name,
-            symbol=market["symbol"],
-            base=market["base"],
-            quote=market["quote"],
-            filters=Filters(
-                price_tick=self._increment(precision.get("price")),
-                quantity_step=step,
-                min_quantity=_decimal(amount.get("min")) or step,
-                max_quantity=_decimal(most) or None,
-                min_notional=_decimal((limits.get("cost") or {}).get("min")),
-            ),
-            fees=Fees(
-                maker=self._fees.maker if maker is None else _decimal(maker),
-                taker=self._fees.taker if taker is None else _decimal(taker),
-                asset=FeeAsset.RECEIVED if received else FeeAsset.QUOTE,
-            ),
-        )
-
-    def _increment(self, precision: object) -> Decimal:
-        if precision is not None and self._ccxt.precisionMode == _TICK_SIZE:
-            return _decimal(precision)
-        # Significant digits have no fixed step; the finest one in use never rounds an order away.
-        return ONE.scaleb(-8)
+        except Refused as fault:
+            if fault.reason is RejectReason.MARKET_CLOSED:
+                raise MarketUnknown(symbol) from fault
+            raise
 
 
-def _quotes(found: Sequence[Mapping[str, Any]]) -> list[Quote]:
+def _quotes(found: Iterable[Mapping[str, Any]]) -> list[Quote]:
     return [
         Quote(
             symbol=ticker["symbol"],
-            bid=_decimal(ticker["bid"]),
-            ask=_decimal(ticker["ask"]),
-            last=_decimal(ticker.get("last")) or None,
+            bid=decimal(ticker["bid"]),
+            ask=decimal(ticker["ask"]),
+            last=decimal(ticker.get("last")) or None,
         )
         for ticker in found
-        if ticker.get("bid") and ticker.get("ask")
+        if decimal(ticker.get("bid")) and decimal(ticker.get("ask"))
     ]
-
-
-def _decimal(value: object) -> Decimal:
-    """Return a number of ccxt, which now and then is still a float, as the shortest text that means it."""
-    return ZERO if value is None else Decimal(str(value))
-
-
-def _nested(urls: Mapping[str, str]) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
-    for name, address in urls.items():
-        *path, leaf = name.split(".")
-        branch = tree
-        for part in path:
-            branch = branch.setdefault(part, {})
-        branch[leaf] = address
-    return tree

@@ -15,10 +15,11 @@ from data.events import OrderUpdate, TickerMoved
 from data.market import Candle, Market, Ticker
 from data.values import ZERO, Millis
 from engine.clock import Clock
-from engine.exchanges.account import SimulatedAccount, spawn
+from engine.exchanges.account import SimulatedAccount
 from engine.exchanges.base import Emit, ExchangeUnavailable, timeframe_millis
 from engine.exchanges.candle_market import bar_length
 from engine.exchanges.candle_walk import CandleWalk
+from engine.exchanges.tasks import spawn
 
 REPEAT: Millis = 10_000
 """How often the price is told again while no bar closes, so that nobody takes it for stale."""

@@ -14,9 +14,10 @@ from data.events import TickerMoved
 from data.market import Candle, FeeAsset, Fees, Filters, Market, Ticker
 from data.values import ONE, ZERO, Millis
 from engine.clock import Clock
-from engine.exchanges.account import SimulatedAccount, spawn
+from engine.exchanges.account import SimulatedAccount
 from engine.exchanges.base import Emit, ExchangeUnavailable, timeframe_millis
 from engine.exchanges.invented_path import DAY, STEP, Bar, InventedPath
+from engine.exchanges.tasks import spawn
 
 HISTORY: Millis = 120 * DAY
 """How far back candles reach, and how long a restarted account is carried forward."""

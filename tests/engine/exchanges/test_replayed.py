@@ -19,7 +19,7 @@ from data.events import OrderFilled, StartBot, TickerMoved
 from data.grids import GridSpec, OutOfRange, Spacing
 from data.journal import Journal
 from data.orders import parse_client_id
-from data.values import Side
+from data.values import Mode, Side
 from engine.clock import ManualClock, ScaledClock
 from engine.core import Engine
 from engine.exchanges.base import ExchangeUnavailable
@@ -335,13 +335,13 @@ async def test_the_real_engine_trades_as_in_a_replay(spacing: Spacing, levels: i
     expected = traded(replay.journal, candles.at, 0)
     clock = ManualClock(candles.at[0])
     exchange = ReplayedExchange(clock=clock, balances={"USDT": D(5_000)}, market=market(), candles=candles)
-    runner = Runner(Engine(RiskLimits()), Journal.in_memory(), exchange, clock)
+    runner = Runner(Engine(RiskLimits()), Journal.in_memory(), [exchange], clock)
     await runner.start("test")
     await runner.connect()
     await runner.watch(SYMBOL)
     started = await runner.ask(StartBot(at=clock.now(), by="test", spec=spec, market=market()))
     assert not started.problem
-    await runner.resubscribe()
+    await runner.resubscribe(Mode.SHADOW)
     await turns()
     for number, at in enumerate(candles.at):
         clock.advance(at + MINUTE - clock.now())

@@ -1,0 +1,258 @@
+"""One ccxt object for one kind of market: made quietly, paced by our own budget, heard through faults alone."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from random import Random
+from typing import Any, Self
+
+from data.market import MarketKind
+from data.values import Millis
+from engine.clock import Clock
+from engine.exchanges.breaker import Breaker, retry
+from engine.exchanges.faults import Answer, ClockSkewed, Nonsense, Throttled, Unavailable, answering, translated
+from engine.exchanges.pacing import Lane, Pace
+from engine.exchanges.quirks import quirks
+
+Call = str | Callable[[Any], Awaitable[Any]]
+"""The name of a ccxt method, or a function of the ccxt object."""
+
+_KEEP_ALIVE: Millis = 15_000
+"""Between two pings of a stream; two without an answer end it."""
+_SETTLED_SECONDS = 0.3
+"""After connecting, a stream that says nothing is taken for one that listens."""
+
+
+class Client:
+    """Calls and streams of one kind of market. Whatever goes wrong is a ``Fault``; nothing of ccxt's errors leaves it.
+
+    ``ccxt`` is the object itself, for its tables of markets and what its streams have gathered.
+    """
+
+    def __init__(
+        self,
+        exchange: str,
+        kind: MarketKind,
+        *,
+        clock: Clock,
+        urls: Mapping[str, str] | None = None,
+        timeout_seconds: int = 10,
+        random: Random | None = None,
+    ) -> None:
+        """Prepare for a ccxt exchange; ``urls`` replaces addresses by ccxt's name for them, as ``public``, ``ws.spot``.
+
+        Raises ValueError for an unknown exchange.
+        """
+        import ccxt.pro  # half a second and 70 MiB, for those who use it
+
+        if exchange not in ccxt.pro.exchanges:
+            near = ", ".join(difflib.get_close_matches(exchange, ccxt.pro.exchanges)) or "binance, kraken, okx, …"
+            raise ValueError(f"exchange.name: {exchange!r} is not an exchange ccxt can stream, such as {near}")
+        self.name, self.kind, self.clock = exchange, kind, clock
+        self.quirks = quirks(exchange)
+        self.part = self.quirks.part(kind)
+        self.random = random or Random()  # noqa: S311 - spreads retries, guards nothing
+        self.pace = Pace(clock, self.part.limits)
+        self.breaker = Breaker(clock, self.random)
+        self.live = asyncio.Event()
+        """Set while a stream is connected and has settled."""
+        self.skew: Millis = 0
+        """Exchange time minus local time, as last measured."""
+        self.gathered: Callable[[], None] = _nothing
+        """Called after every message of a stream, when ccxt has taken it in."""
+        self._trouble: Unavailable | None = None
+        self._settling: asyncio.TimerHandle | None = None
+        self._source = (urls or {}, timeout_seconds)
+        made = _attentive(answering(getattr(ccxt.pro, exchange), self._heard), self)
+        self.ccxt: Any = made(
+            {
+                "timeout": timeout_seconds * 1000,
+                "enableRateLimit": False,
+                "newUpdates": True,
+                "streaming": {"keepAlive": _KEEP_ALIVE},
+                "options": {**self.part.options},
+            }
+        )
+        self.ccxt.number = str  # so that no amount passes through a float; ccxt loses those that are ``Decimal``
+        self.ccxt.has["fetchCurrencies"] = False
+        if urls and not any(address.startswith(("https:", "wss:")) for address in urls.values()):
+            self.ccxt.timeout_on_exit = 0  # only encrypted connections need time to say goodbye
+        self._place(urls or {})
+
+    def private(self, key: str, secret: str, passphrase: str, *, testnet: bool) -> Self:
+        """Return a client with a key that shares this one's budget; its calls and streams do not queue behind these."""
+        urls, timeout = self._source
+        made = type(self)(
+            self.name, self.kind, clock=self.clock, urls=urls, timeout_seconds=timeout, random=self.random
+        )
+        made.pace, made.breaker = self.pace, self.breaker
+        made.ccxt.apiKey, made.ccxt.secret, made.ccxt.password = key, secret, passphrase
+        if testnet:
+            made.use_testnet()
+        return made
+
+    def use_testnet(self) -> None:
+        """Turn to the test environment. Raises ValueError where the exchange has none."""
+        try:
+            getattr(self.ccxt, self.part.testnet)(True)
+        except Exception as error:
+            none = f"exchange.name: {self.name} has no test environment for {self.kind.value} markets"
+            raise ValueError(none) from error
+        self._place(self._source[0])
+
+    def adopt(self, other: Client) -> None:
+        """Know the markets that another client has loaded."""
+        self.ccxt.set_markets_from_exchange(other.ccxt)
+        # A fee in an asset that no market of this kind trades must not trip ccxt over an unknown name.
+        self.ccxt.currencies = _Currencies(self.ccxt.currencies)
+
+    # -- calls
+
+    async def read(self, call: Call, *args: Any, lane: Lane = Lane.DATA, name: str = "", tries: int = 3) -> Any:
+        """Ask; again after a pause when there was no answer. ``name`` is what a function's weight is listed under."""
+        once = partial(self._once, call, args, lane=lane, name=name)
+        return await retry(once, clock=self.clock, random=self.random, tries=tries)
+
+    async def change(self, call: Call, *args: Any, lane: Lane, orders: int = 0, name: str = "") -> Any:
+        """Change something, once. ``AnswerLost`` when nobody knows whether it happened."""
+        return await self._once(call, args, lane=lane, name=name, orders=orders, sent=True)
+
+    async def _once(
+        self, call: Call, args: tuple[Any, ...], *, lane: Lane, name: str, orders: int = 0, sent: bool = False
+    ) -> Any:
+        asked = partial(self._ask, call, args, lane=lane, name=name, orders=orders, sent=sent)
+        try:
+            return await asked()
+        except ClockSkewed:
+            await self.measure_skew()
+            return await asked()
+
+    async def _ask(self, call: Call, args: tuple[Any, ...], *, lane: Lane, name: str, orders: int, sent: bool) -> Any:
+        weight = self.part.weight(name or (call if isinstance(call, str) else ""))
+        work = getattr(self.ccxt, call) if isinstance(call, str) else partial(call, self.ccxt)
+        try:
+            # The breaker comes first: whoever is shut out for long must not wait for his turn so long.
+            with self.breaker.watching(urgent=lane <= Lane.STOP):
+                await self.pace.turn(lane, weight, orders=orders)
+                with self._translated(sent=sent):
+                    return await work(*args)
+        except Throttled as fault:
+            self.pace.penalise(fault.retry_after_seconds)
+            raise
+
+    async def measure_skew(self) -> int:
+        """Ask the exchange what time it is, and sign by that from here on."""
+        before = self.clock.now()
+        with self._translated(sent=False):
+            there = int(await self.ccxt.fetch_time())
+        self.skew = there - (before + self.clock.now()) // 2
+        self.ccxt.options["timeDifference"] = -self.skew
+        return self.skew
+
+    # -- streams
+
+    async def watch(self, call: str, *args: Any) -> Any:
+        """Wait for a stream to tell something new."""
+        if self._trouble is not None:
+            raise self._trouble
+        with self._translated(sent=False):
+            try:
+                return await getattr(self.ccxt, call)(*args)
+            except KeyError as error:
+                # Tidying up after a subscription that was refused, ccxt trips; what was refused stands behind.
+                raise error.__context__ or error from None
+
+    async def drop_streams(self) -> None:
+        """Close the streams; the next wait opens new ones."""
+        self._forget()
+        with self._translated(sent=False):
+            await self.ccxt.close_ws_clients()
+        self._trouble = None
+        self.live.clear()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        self._forget()
+        await self.ccxt.close()
+
+    def _forget(self) -> None:
+        if self._settling is not None:
+            self._settling.cancel()
+        # ccxt renews a key of a user stream by a timer that outlives the stream; without a key it lets go.
+        for option in self.ccxt.options.values():
+            if isinstance(option, dict) and "listenKey" in option:
+                option.update(listenKey=None, lastAuthenticatedTime=0)
+
+    def told(self, message: object) -> None:
+        """Hear a message of a stream. Raises ``Unavailable`` when it says that no more will follow."""
+        self.live.set()
+        body = message.get("event", message) if isinstance(message, dict) else None
+        name = body.get("e") if isinstance(body, dict) else None
+        if name in self.quirks.stream_ends:
+            raise Unavailable(f"{self.name}: {name}")
+
+    def connected(self) -> None:
+        """Hear that a stream is connected."""
+        self._settling = asyncio.get_running_loop().call_later(_SETTLED_SECONDS, self.live.set)
+
+    def broken(self, error: Exception) -> Unavailable:
+        """Hear that a message could not be taken in: what it told is lost, and the next wait must fail."""
+        self._trouble = Unavailable(f"{self.name}: {type(error).__name__}: {error}")
+        return self._trouble
+
+    def _heard(self, answer: Answer) -> None:
+        self.pace.heard(answer.headers)
+
+    def _translated(self, *, sent: bool) -> Any:
+        return translated(self.quirks.rules, sent=sent, now=self.clock.now())
+
+    def _place(self, urls: Mapping[str, str]) -> None:
+        for name, address in urls.items():
+            *path, leaf = name.split(".")
+            branch = self.ccxt.urls["api"]
+            for part in path:
+                branch = branch.setdefault(part, {})
+            branch[leaf] = address
+
+
+class _Currencies(dict[str, Any]):
+    def __missing__(self, code: str) -> dict[str, Any]:
+        return {"id": code, "code": code, "precision": None}
+
+
+def _attentive(exchange: type[Any], client: Client) -> type[Any]:
+    """Return the ccxt class that tells the client of its streams; a message can not end these in silence."""
+
+    def handle_errors(
+        self: Any, code: int, reason: str, url: str, method: str, headers: Any, body: str, *rest: Any
+    ) -> None:
+        exchange.handle_errors(self, code, reason, url, method, headers, body, *rest)
+        if method and body and rest[0] is None:
+            # ccxt would hand out the text, and read every field of it as missing.
+            raise Nonsense(f"{client.name}: not the JSON that was expected")
+
+    def handle_message(self: Any, socket: Any, message: object) -> None:
+        try:
+            client.told(message)
+            exchange.handle_message(self, socket, message)
+            client.gathered()
+        except Exception as error:
+            # Raised any further it would end ccxt's receiving, and whoever waits would wait for ever.
+            socket.reject(client.broken(error))
+
+    def on_connected(self: Any, socket: Any, message: object = None) -> None:
+        exchange.on_connected(self, socket, message)
+        client.connected()
+
+    return type(
+        exchange.__name__,
+        (exchange,),
+        {"handle_errors": handle_errors, "handle_message": handle_message, "on_connected": on_connected},
+    )
+
+
+def _nothing() -> None:
+    """Nobody listens."""

@@ -1,0 +1,138 @@
+"""Own executions of one kind of market on a real exchange, with their fees valued in quote."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import structlog
+
+from data.market import Market
+from data.orders import Fill
+from data.values import ZERO, Millis, Side
+from engine.exchanges.base import ExchangeUnavailable, MarketUnknown
+from engine.exchanges.ccxt_client import Client
+from engine.exchanges.ccxt_markets import contract_size, decimal
+from engine.exchanges.live_orders import LiveOrders
+from engine.exchanges.pacing import Lane
+from engine.exchanges.public_feed import PublicFeed
+
+_PAGE = 1000
+_MINUTE: Millis = 60_000
+_REMEMBERED = 5_000
+
+log = structlog.get_logger(__name__)
+
+
+class LiveFills:
+    """Turns trades of ccxt into fills, the same whether a stream or an answer tells them."""
+
+    def __init__(self, client: Client, orders: LiveOrders, feed: PublicFeed, markets: Mapping[str, Market]) -> None:
+        """Ask through ``client``; ``feed`` tells the price of a third asset that a fee is paid in."""
+        self._client, self._orders, self._feed, self._markets = client, orders, feed, markets
+        self._values: OrderedDict[tuple[str, str], Decimal] = OrderedDict()
+        self._prices: OrderedDict[tuple[str, Millis], Decimal] = OrderedDict()
+
+    async def since(self, symbol: str, since: Millis) -> list[Fill]:
+        """Return own executions on a market at or after ``since``, oldest first."""
+        part, now = self._client.part, self._client.clock.now() + self._client.skew
+        start = max(since, now - part.trades_kept, 0) if part.trades_kept else max(since, 0)
+        trades: dict[str, Mapping[str, Any]] = {}
+        while True:
+            for trade in await self._window(symbol, start):
+                trades[str(trade["id"])] = trade
+            start += part.trades_window
+            if not part.trades_window or start > now:
+                break
+        ordered = sorted(trades.values(), key=lambda trade: (trade["timestamp"], _number(str(trade["id"]))))
+        return [await self.fill(trade) for trade in ordered if trade["timestamp"] >= since]
+
+    async def _window(self, symbol: str, start: Millis) -> list[Mapping[str, Any]]:
+        """Return all trades from ``start`` on as far as one question reaches, however many pages they fill."""
+        part, found = self._client.part, []
+        page = await self._page(symbol, start, {})
+        while True:
+            found += page
+            if len(page) < _PAGE:
+                return found
+            last = page[-1]
+            if part.trades_from:
+                page = await self._page(symbol, None, {part.trades_from: int(last["id"]) + 1})
+            else:
+                known, at = {trade["id"] for trade in found}, int(last["timestamp"])
+                page = await self._page(symbol, at, {})
+                if all(trade["id"] in known for trade in page):
+                    page = await self._page(symbol, at + 1, {})
+
+    async def _page(self, symbol: str, since: Millis | None, params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        page = await self._client.read("fetch_my_trades", symbol, since, _PAGE, dict(params))
+        return sorted(page, key=lambda trade: (trade["timestamp"], _number(str(trade["id"]))))
+
+    async def fill(self, trade: Mapping[str, Any]) -> Fill:
+        """Return a trade of ccxt as a fill. Raises ``ExchangeUnavailable`` when its order can not be asked for."""
+        symbol, price = str(trade["symbol"]), decimal(trade["price"])
+        quantity = decimal(trade["amount"]) * contract_size(self._client.ccxt.markets[symbol])
+        charged = trade.get("fee") or {}
+        fee, asset = decimal(charged.get("cost")), str(charged.get("currency") or "")
+        identity, at = str(trade["id"]), int(trade["timestamp"])
+        return Fill(
+            trade_id=identity,
+            client_id=await self._orders.client_id(symbol, str(trade["order"])),
+            symbol=symbol,
+            side=Side(trade["side"]),
+            price=price,
+            quantity=quantity,
+            fee=fee,
+            fee_asset=asset,
+            fee_quote=await self._value((symbol, identity), fee, asset, price, at),
+            maker=trade.get("takerOrMaker") == "maker",
+            at=at,
+        )
+
+    async def _value(self, key: tuple[str, str], fee: Decimal, asset: str, price: Decimal, at: Millis) -> Decimal:
+        market = self._markets[key[0]]
+        if not fee or asset == market.quote:
+            return fee
+        if asset == market.base:
+            return fee * price
+        if key not in self._values:
+            # Once valued, a fill keeps its value: it may be told again.
+            self._values[key] = fee * await self._price(asset, market.quote, at)
+            _trim(self._values)
+        return self._values[key]
+
+    async def _price(self, asset: str, quote: str, at: Millis) -> Decimal:
+        """Return what the minute of a fill opened at: the same for whoever asks, now or later."""
+        symbol, minute = self._feed_symbol(asset, quote), at // _MINUTE * _MINUTE
+        known = self._prices.get((symbol, minute))
+        if known is None:
+            known = await self._asked(symbol, minute)
+            self._prices[symbol, minute] = known
+            _trim(self._prices)
+        return known
+
+    async def _asked(self, symbol: str, minute: Millis) -> Decimal:
+        try:
+            bars = await self._feed.candles(symbol, "1m", 1, minute)
+            if bars and bars[0].opened_at == minute:
+                return bars[0].open
+            return (await self._feed.quote(symbol, Lane.STOP)).bid
+        except (ExchangeUnavailable, MarketUnknown) as error:
+            last = next((price for (known, _), price in reversed(self._prices.items()) if known == symbol), ZERO)
+            log.warning("fee_not_priced", symbol=symbol, used=str(last), reason=str(error))
+            return last
+
+    def _feed_symbol(self, asset: str, quote: str) -> str:
+        names = (f"{asset}/{quote}", f"{asset}/{quote}:{quote}")
+        return next((name for name in names if name in self._feed.client.ccxt.markets), names[0])
+
+
+def _number(identity: str) -> tuple[int, str]:
+    return (int(identity), "") if identity.isdigit() else (0, identity)
+
+
+def _trim(known: OrderedDict[Any, Any]) -> None:
+    if len(known) > _REMEMBERED:
+        known.popitem(last=False)

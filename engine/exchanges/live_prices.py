@@ -1,0 +1,128 @@
+"""Tickers of a real exchange as they move: streamed where it can, asked for where a stream is missing or silent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from decimal import Decimal
+
+from data.events import TickerMoved
+from data.market import MarketKind, Ticker
+from data.values import Millis
+from engine.exchanges.base import Emit
+from engine.exchanges.habits import Habits
+from engine.exchanges.public_feed import PublicFeed, Quote
+from engine.exchanges.tasks import end, persist, spawn
+
+_FRESH: Millis = 5_000
+
+
+class LivePrices:
+    """Follows any number of markets of one kind; each has its own streams, so that one never interrupts another."""
+
+    def __init__(self, feed: PublicFeed, emit: Emit, habits: Habits) -> None:
+        """Follow nothing yet."""
+        self._feed, self._emit, self._clock = feed, emit, feed.client.clock
+        self._silence, self._poll_pause = habits.silence_seconds, habits.poll_seconds
+        self._tasks: dict[str, list[asyncio.Task[None]]] = {}
+        self._known: dict[str, Ticker] = {}
+        self._heard: dict[str, Millis] = {}
+
+    async def follow(self, symbols: frozenset[str]) -> None:
+        """Emit tickers of exactly these markets."""
+        for symbol in sorted(symbols - self._tasks.keys()):
+            self._tasks[symbol] = [spawn(work, f"prices of {symbol}") for work in self._work(symbol)]
+        gone = [self._tasks.pop(symbol) for symbol in self._tasks.keys() - symbols]
+        await end([task for tasks in gone for task in tasks])
+
+    async def close(self) -> None:
+        """Stop following."""
+        await self.follow(frozenset())
+
+    async def ticker(self, symbol: str) -> Ticker:
+        """Return the best prices, asked for unless they are fresh."""
+        known = self._known.get(symbol)
+        if known is None or self._clock.now() - self._heard[symbol] > _FRESH:
+            known = await self._ask(symbol)
+        return known
+
+    def _work(self, symbol: str) -> list[Coroutine[None, None, None]]:
+        feed, clock = self._feed, self._clock
+        if not feed.streams_quotes:
+            return [persist(lambda: self._poll(symbol), clock)]
+        work: list[Coroutine[None, None, None]] = [
+            persist(lambda: self._listen(symbol), clock),
+            persist(lambda: self._watch_silence(symbol), clock),
+        ]
+        if feed.streams_lasts:
+            work.append(persist(lambda: self._listen_for(symbol, feed.next_last, self._last), clock))
+        if feed.client.kind is MarketKind.PERPETUAL and feed.streams_marks:
+            work.append(persist(lambda: self._listen_for(symbol, feed.next_mark, self._mark), clock))
+        return work
+
+    async def _listen(self, symbol: str) -> None:
+        if symbol not in self._known:
+            self._tell(await self._ask(symbol))  # a stream tells changes only
+        # Never by ``wait_for``: between its tasks a message would be missed.
+        while True:
+            for quote in await self._feed.next_quotes(symbol):
+                self._tell(self._moved(quote))
+
+    async def _listen_for(
+        self,
+        symbol: str,
+        following: Callable[[str], Awaitable[Decimal | None]],
+        take: Callable[[str, Decimal], None],
+    ) -> None:
+        while True:
+            price = await following(symbol)
+            if price is not None and symbol in self._known:
+                take(symbol, price)
+
+    async def _poll(self, symbol: str) -> None:
+        self._tell(await self._ask(symbol))
+        await self._clock.sleep(self._poll_pause)
+
+    async def _watch_silence(self, symbol: str) -> None:
+        """Ask when the stream says nothing; if it should have spoken, replace it."""
+        await self._clock.sleep(self._silence)
+        before = self._known.get(symbol)
+        if before is None or self._clock.now() - self._heard[symbol] < self._silence * 1000:
+            return
+        ticker = await self._ask(symbol)
+        self._tell(ticker)
+        if (ticker.bid, ticker.ask) != (before.bid, before.ask):
+            await self._feed.drop_streams()
+
+    async def _ask(self, symbol: str) -> Ticker:
+        quote = await self._feed.quote(symbol)
+        mark = None
+        if self._feed.client.kind is MarketKind.PERPETUAL:
+            mark = await self._feed.mark(symbol)
+        return self._moved(quote, mark)
+
+    def _moved(self, quote: Quote, mark: Decimal | None = None) -> Ticker:
+        known, now = self._known.get(quote.symbol), self._clock.now()
+        # The last price is told more slowly than quotes: one outside of the spread is one that has passed.
+        last = quote.last or min(max(known.last if known else quote.ask, quote.bid), quote.ask)
+        mark = mark or (known.mark if known else None)
+        ticker = Ticker(quote.symbol, quote.bid, quote.ask, last, now, mark)
+        self._known[quote.symbol], self._heard[quote.symbol] = ticker, now
+        return ticker
+
+    def _last(self, symbol: str, price: Decimal) -> None:
+        known = self._known[symbol]
+        if price != known.last:
+            self._change(Ticker(symbol, known.bid, known.ask, price, self._clock.now(), known.mark))
+
+    def _mark(self, symbol: str, price: Decimal) -> None:
+        known = self._known[symbol]
+        self._change(Ticker(symbol, known.bid, known.ask, known.last, self._clock.now(), price))
+
+    def _change(self, ticker: Ticker) -> None:
+        self._known[ticker.symbol] = ticker
+        self._tell(ticker)
+
+    def _tell(self, ticker: Ticker) -> None:
+        if ticker.symbol in self._tasks:
+            self._emit(TickerMoved(ticker=ticker, at=ticker.at))

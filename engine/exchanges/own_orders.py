@@ -1,0 +1,124 @@
+"""What this process knows of the account's orders: their names on both sides, and what was told of them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from data.orders import Fill
+from data.values import ZERO
+
+_REMEMBERED = 20_000
+"""Orders and fills; older ones are forgotten. Whoever asks for them asks the exchange."""
+
+
+class _Own:
+    __slots__ = ("ended", "exchange_id", "symbol", "told", "watched")
+
+    def __init__(self, symbol: str, exchange_id: str, watched: bool) -> None:
+        self.symbol, self.exchange_id, self.watched = symbol, exchange_id, watched
+        self.told, self.ended = ZERO, False
+
+
+class OwnOrders:
+    """Order numbers are unique within one market, client ids within the account."""
+
+    def __init__(self) -> None:
+        """Know nothing."""
+        self._orders: OrderedDict[str, _Own] = OrderedDict()
+        self._names: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._fills: OrderedDict[tuple[str, str, str], None] = OrderedDict()
+        self._sending: dict[str, deque[Callable[[], None]]] = {}
+
+    # -- names
+
+    def learn(self, client_id: str, symbol: str, exchange_id: str, *, watched: bool = True) -> bool:
+        """Remember an order that the exchange has accepted; return whether it is news.
+
+        An order is watched while more may happen to it.
+        """
+        self.alias(client_id, symbol, exchange_id)
+        if client_id in self._orders:
+            return False
+        self._orders[client_id] = _Own(symbol, exchange_id, watched)
+        _trim(self._orders)
+        return True
+
+    def alias(self, client_id: str, symbol: str, exchange_id: str) -> bool:
+        """Remember that an order of the exchange belongs to a client id; return whether it is news."""
+        known = self._names.get((symbol, exchange_id))
+        self._names[symbol, exchange_id] = client_id
+        _trim(self._names)
+        return known != client_id
+
+    def exchange_id(self, client_id: str) -> str | None:
+        """Return what the exchange calls an order, or None when it is not known here."""
+        own = self._orders.get(client_id)
+        return own.exchange_id if own is not None else None
+
+    def client_id(self, symbol: str, exchange_id: str) -> str | None:
+        """Return what we call an order of the exchange, or None when it is not known here."""
+        return self._names.get((symbol, exchange_id))
+
+    # -- what was told
+
+    def fresh(self, fill: Fill) -> bool:
+        """Remember a fill; return whether it was not told before."""
+        key = (fill.symbol, fill.trade_id, fill.client_id)
+        if key in self._fills:
+            return False
+        self._fills[key] = None
+        _trim(self._fills)
+        own = self._orders.get(fill.client_id)
+        if own is not None:
+            own.told += fill.quantity
+        return True
+
+    def told(self, client_id: str) -> Decimal:
+        """Return how much of an order the fills told so far add up to."""
+        own = self._orders.get(client_id)
+        return own.told if own is not None else ZERO
+
+    def end(self, client_id: str) -> bool:
+        """Remember that an order is over; return whether it is news."""
+        own = self._orders.get(client_id)
+        if own is None or own.ended:
+            return False
+        own.ended, own.watched = True, False
+        return True
+
+    def fulfil(self, client_id: str) -> None:
+        """Remember that an order is filled wholly and that every fill was told."""
+        if client_id in self._orders:
+            self._orders[client_id].watched = False
+
+    def watched(self) -> dict[str, str]:
+        """Return the symbols of the orders to which more may happen, by client id."""
+        return {client_id: own.symbol for client_id, own in self._orders.items() if own.watched}
+
+    # -- orders on their way
+
+    def sending(self, client_id: str) -> None:
+        """Note that an order is on its way: that it ended must not be told before its answer."""
+        self._sending[client_id] = deque()
+
+    def sent(self, client_id: str, *, accepted: bool) -> None:
+        """Note that the answer is there, and tell what waited for it unless the order never was."""
+        for tell in self._sending.pop(client_id, ()):
+            if accepted:
+                tell()
+
+    def after_answer(self, client_id: str, tell: Callable[[], None]) -> None:
+        """Tell something about an order now, or once its answer is there."""
+        waiting = self._sending.get(client_id)
+        if waiting is None:
+            tell()
+        else:
+            waiting.append(tell)
+
+
+def _trim(known: OrderedDict[Any, Any]) -> None:
+    if len(known) > _REMEMBERED:
+        known.popitem(last=False)
