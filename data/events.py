@@ -116,6 +116,7 @@ class StopReason(StrEnum):
     STOP_LOSS = "stop_loss"
     OUT_OF_RANGE = "out_of_range"
     FAILED_START = "failed_start"
+    LIQUIDATION_NEAR = "liquidation_near"
 
 
 class _Control(_Event, frozen=True, kw_only=True):
@@ -172,10 +173,48 @@ class SetOutOfRange(_Control, frozen=True):
     policy: OutOfRange
 
 
+class SetTrailing(_Control, frozen=True):
+    """Set how far a bot's grid may follow the market; None keeps that end where it is."""
+
+    bot: int
+    up: Decimal | None
+    down: Decimal | None
+
+
+class SetReinvest(_Control, frozen=True):
+    """Let a bot's slots grow by its profit, or keep them."""
+
+    bot: int
+    on: bool
+
+
+class RecentreBot(_Control, frozen=True):
+    """Close the ledger of a bot's grid and lay it anew between ``lower`` and ``upper``."""
+
+    bot: int
+    lower: Decimal
+    upper: Decimal
+    levels: int | None = None
+    """Number of price lines; None keeps it."""
+
+
 class SetTradingState(_Control, frozen=True):
     """A person stops, limits or frees all trading. Freeing yields to risk: risk may limit again."""
 
     state: TradingState
+
+
+class ArmMode(_Control, frozen=True):
+    """Let the bots of a mode trade, as long as all of them together hold and bid for no more than ``cap`` (quote)."""
+
+    mode: Mode
+    cap: Decimal
+
+
+class DisarmMode(_Control, frozen=True):
+    """Let the bots of a mode trade no longer: their orders leave the book, what they hold stays."""
+
+    mode: Mode
 
 
 # -- agents and the engine itself
@@ -209,7 +248,28 @@ class Reconciled(_Event, frozen=True):
     mode: Mode = Mode.SHADOW
 
 
-Control = StartBot | StopBot | PauseBot | ResumeBot | SetTakeProfit | SetStopLoss | SetOutOfRange | SetTradingState
+class MarketChanged(_Event, frozen=True):
+    """Filters, fees or tiers of a market are others than the bots there were started with."""
+
+    symbol: str
+    mode: Mode
+    market: Market
+
+
+GridControl = SetTrailing | SetReinvest | RecentreBot
+ArmingControl = ArmMode | DisarmMode
+Control = (
+    StartBot
+    | StopBot
+    | PauseBot
+    | ResumeBot
+    | SetTakeProfit
+    | SetStopLoss
+    | SetOutOfRange
+    | GridControl
+    | SetTradingState
+    | ArmingControl
+)
 OrderUpdate = OrderAccepted | OrderRejected | OrderUnknown | OrderAbsent | OrderCancelled | OrderFilled
 AccountUpdate = FundingPaid | BalanceMoved
-Event = TickerMoved | OrderUpdate | AccountUpdate | Control | AdvicePosted | EngineStarted | Reconciled
+Event = TickerMoved | OrderUpdate | AccountUpdate | Control | AdvicePosted | EngineStarted | Reconciled | MarketChanged

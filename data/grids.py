@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
-from data.values import HUNDRED, Mode, plain
+from data.values import HUNDRED, Millis, Mode, plain
 
 
 class Spacing(StrEnum):
@@ -26,6 +26,8 @@ class OutOfRange(StrEnum):
     """Cancel all orders and keep the inventory."""
     STOP_SELL = "stop_sell"
     """Cancel all orders and sell the inventory."""
+    RECENTRE = "recentre"
+    """Close the ledger and lay the grid anew around the price, under the conditions of ``Recentring``."""
 
 
 class Direction(StrEnum):
@@ -72,6 +74,20 @@ class Trigger(msgspec.Struct, frozen=True):
         return invested * self.value / HUNDRED
 
 
+class Recentring(msgspec.Struct, frozen=True, kw_only=True):
+    """When a grid that recentres may do so."""
+
+    distance_percent: Decimal = Decimal(1)
+    """How far beyond its edge price must be, in percent of the edge."""
+    patience_millis: Millis = 3_600_000
+    """How long it must have been out of the range."""
+    cooldown_millis: Millis = 21_600_000
+    """Least time between two recentrings."""
+    per_day: int = 2
+    gate: bool = True
+    """Recentre only when what the grid earns between two recentrings exceeds what this one costs."""
+
+
 class GridSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that defines one bot. Prices and ``investment`` in quote; ``levels`` counts price lines."""
 
@@ -90,3 +106,15 @@ class GridSpec(msgspec.Struct, frozen=True, kw_only=True):
     leverage: int = 1
     """Times the investment that may be at work on a perpetual; 1 on spot."""
     margin: MarginMode = MarginMode.CROSS
+    trail_up: Decimal | None = None
+    """Highest price that the top line may follow the market to; None when it stays."""
+    trail_down: Decimal | None = None
+    """Lowest price that the bottom line may follow the market to; every step down realises a loss."""
+    recentring: Recentring = Recentring()
+    """Conditions of ``OutOfRange.RECENTRE``."""
+    trigger_price: Decimal | None = None
+    """Price that must be touched before the grid is planned and started; None starts it at once."""
+    infinity: bool = False
+    """Has no highest line: base of the same worth is kept however far price rises."""
+    reinvest: bool = False
+    """Lets slots grow by what completed cycles have earned."""

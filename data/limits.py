@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from data.values import Millis, Mode
+from data.values import HUNDRED, Millis, Mode
 
 
 class RiskLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,3 +23,18 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Furthest a limit price may lie from the market, in percent of it."""
     armed: tuple[Mode, ...] = (Mode.SHADOW,)
     """Modes whose orders may leave. A tuple, because a set has no order and equal states must give equal bytes."""
+    max_leverage: int = 20
+    liquidation_buffer_percent: Decimal = Decimal(15)
+    """Least distance between the end of a grid's range and the liquidation of all that it may hold there."""
+    margin_reserve_percent: Decimal = Decimal(5)
+    """Part of a perpetual grid's investment that its orders leave free, for funding and fees."""
+    notice_buffers: Decimal = Decimal(2)
+    """Distance of the market to liquidation, in buffers, under which people are told."""
+    reduce_buffers: Decimal = Decimal(1)
+    """Distance under which a position may only become smaller."""
+    close_buffers: Decimal = Decimal("0.5")
+    """Distance under which a position is closed."""
+
+    def buffer(self, buffers: Decimal) -> Decimal:
+        """Return so many liquidation buffers as a fraction of the price."""
+        return buffers * self.liquidation_buffer_percent / HUNDRED

@@ -43,6 +43,11 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     lowest: Decimal | None = None
     """Least a limit price may be, as a multiple of the market's."""
 
+    @property
+    def most_at_market(self) -> Decimal | None:
+        """Return the most that one market order may trade."""
+        return self.max_quantity if self.max_market_quantity is None else self.max_market_quantity
+
 
 class Fees(msgspec.Struct, frozen=True, kw_only=True):
     """Fee rates of the account on one market, as fractions (0.001 is 0.1 %)."""
@@ -96,6 +101,11 @@ class Ticker(msgspec.Struct, frozen=True):
     last: Decimal
     at: Millis
     mark: Decimal | None = None
+
+    @property
+    def fair(self) -> Decimal:
+        """Return the price that margin and liquidation are reckoned by."""
+        return self.last if self.mark is None else self.mark
 
 
 class Candle(msgspec.Struct, frozen=True):

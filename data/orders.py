@@ -93,6 +93,7 @@ class RefusalCode(StrEnum):
     ABOVE_TOTAL_EXPOSURE = "above_total_exposure"
     NOT_HELD = "not_held"
     MODE_NOT_ARMED = "mode_not_armed"
+    ABOVE_MODE_CAP = "above_mode_cap"
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,7 +173,7 @@ def client_id(key: OrderKey, tag: str = "") -> str:
     ``tag`` tells apart installations that trade, or have traded, the same account.
     """
     slot = _LETTER.get(key.slot) or str(key.slot)
-    return f"bt{tag}-{key.bot}-{key.version}-{slot}{key.side.value[0]}{key.cycle}"
+    return f"bt{tag}-{key.bot}-{key.version}-{slot}{key.side[0]}{key.cycle}"
 
 
 def parse_client_id(text: str, tag: str = "") -> OrderKey | None:
@@ -189,6 +190,11 @@ def installation_of(text: str) -> str | None:
     """Return the tag of the installation that made a client order id, or None when no Batuta made it."""
     match = _CLIENT_ID.fullmatch(text)
     return match[1] if match else None
+
+
+def key_of(text: str) -> OrderKey | None:
+    """Return the key of a client order id, of whichever installation, or None when no Batuta made it."""
+    return parse_client_id(text, installation_of(text) or "")
 
 
 def bot_of(text: str) -> int:

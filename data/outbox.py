@@ -55,6 +55,11 @@ class Outbox:
         """Keep messages in ``database``."""
         self._database = database
 
+    def last_delivered(self) -> Millis | None:
+        """Return when a message was last delivered to anybody, or None."""
+        row = self._database.row("SELECT max(delivered_at) FROM outbox")
+        return None if row is None or row[0] is None else int(row[0])
+
     def put(
         self,
         *,

@@ -1,4 +1,4 @@
-"""How the account may be divided: the most that one asset may take, the least that stays out of all bots."""
+"""How the account may be divided: between assets, bots, and what stays out of all bots."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 from data.grids import GridSpec
 from data.market import Market
-from data.values import HUNDRED, ZERO, plain
+from data.values import HUNDRED, ZERO, Mode, plain
 from engine.grid.plan import Problem
 from engine.state import EngineState
 
@@ -32,11 +32,14 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """Quote that no bot holds."""
 
 
-def survey(state: EngineState, totals: Mapping[str, Decimal], market: Market, last: Decimal) -> Account:
+def survey(
+    state: EngineState, totals: Mapping[str, Decimal], market: Market, last: Decimal, mode: Mode = Mode.SHADOW
+) -> Account:
     """Return the account as a bot on ``market`` at price ``last`` would find it; ``totals`` are balances by asset."""
-    alike = [bot for bot in state.active_bots() if bot.market.quote == market.quote]
+    alike = [bot for bot in state.active_bots() if bot.spec.mode is mode and bot.market.quote == market.quote]
+    alike = [bot for bot in alike if not bot.market.perpetual]
     prices = {bot.market.base: _price(state, bot.market.symbol) for bot in alike} | {market.base: last}
-    cash = sum((bot.books.cash for bot in alike), ZERO)
+    cash = sum((bot.books.cash + bot.books.fees_elsewhere for bot in alike), ZERO)
     # All of a bot's cash may become base when price falls.
     same = sum((bot.books.cash for bot in alike if bot.market.base == market.base), ZERO)
     quote = totals.get(market.quote, ZERO)
@@ -63,6 +66,17 @@ def allocation_problems(spec: GridSpec, market: Market, account: Account, limits
             text = f"less than {plain(least)} % of the account would stay in {market.quote} outside bots"
             found.append(_problem(spec, f"{text}, under risk_management.spot_risk.min_stable_balance_perc", room))
     return found
+
+
+def taken_problem(state: EngineState, spec: GridSpec, market: Market) -> Problem | None:
+    """Return that another bot trades a perpetual already: one account has one position there, and it is that bot's."""
+    if not market.perpetual:
+        return None
+    other = next((bot for bot in state.active_bots(market.symbol) if bot.spec.mode is spec.mode), None)
+    if other is None:
+        return None
+    text = f"bot {other.id} trades this perpetual, and an account has one position per market"
+    return Problem(field="symbol", value=market.symbol, problem=text, accepted="another market, or stop that bot first")
 
 
 def _problem(spec: GridSpec, text: str, room: Decimal) -> Problem:

@@ -9,10 +9,14 @@ from data.advice import OrdersAdvised, TradingState, TradingStateAdvised
 from data.decisions import Input, Rule
 from data.events import (
     AdvicePosted,
+    ArmingControl,
+    ArmMode,
     BalanceMoved,
+    DisarmMode,
     EngineStarted,
     Event,
     FundingPaid,
+    MarketChanged,
     OrderAbsent,
     OrderAccepted,
     OrderCancelled,
@@ -21,55 +25,63 @@ from data.events import (
     OrderUnknown,
     OrderUpdate,
     PauseBot,
+    RecentreBot,
     Reconciled,
     RejectReason,
     ResumeBot,
     SetOutOfRange,
+    SetReinvest,
     SetStopLoss,
     SetTakeProfit,
     SetTradingState,
+    SetTrailing,
     StartBot,
     StopBot,
     StopReason,
     TickerMoved,
 )
-from data.orders import Fill, Order, OrderStatus, Purpose
+from data.orders import Order, OrderStatus, Purpose
 from data.values import ZERO, Side, plain
+from engine.arming import apply_arming
 from engine.change import BOOKED, IGNORED, Change, refused
 from engine.controls import apply_control, stop, unblock
-from engine.grid.accounting import book_bought, book_sold, share, take_across
-from engine.grid.slots import Lot, Slot
-from engine.state import Bot, EngineState, release
+from engine.fills import apply_fill
+from engine.listing import apply_market
+from engine.payments import apply_payment
+from engine.state import Bot, EngineState, market_key, release
 from engine.views import BotStatus
 
 DRIFT = Decimal("1.02")
-"""How far above its quote the initial market buy may still be sent again; beyond, nobody has confirmed the price."""
+"""How far beyond its quote the initial market order may still be sent again; then nobody has confirmed the price."""
 
 
 def apply(state: EngineState, event: Event) -> Change:
     """Book ``event`` and say what to decide about. Ticks are handled by the engine itself and are no concern here."""
     match event:
         case OrderFilled():
-            return _filled(state, event)
+            return apply_fill(state, event)
         case OrderAccepted() | OrderRejected() | OrderUnknown() | OrderAbsent() | OrderCancelled():
             order = state.orders.get(event.client_id)
             return IGNORED if order is None else _updated(state, order, event)
-        case StartBot() | StopBot() | PauseBot() | ResumeBot() | SetTakeProfit() | SetStopLoss() | SetOutOfRange():
+        case (
+            StartBot() | StopBot() | PauseBot() | ResumeBot() | SetTakeProfit() | SetStopLoss() | SetOutOfRange()
+            | SetTrailing() | SetReinvest() | RecentreBot()
+        ):  # fmt: skip
             return apply_control(state, event)
-        case SetTradingState():
-            return _set_trading_state(state, event)
+        case SetTradingState() | ArmMode() | DisarmMode():
+            return _asked_of_all(state, event)
         case AdvicePosted():
             return _advised(state, event)
         case FundingPaid() | BalanceMoved():
-            return IGNORED
+            return apply_payment(state, event)
         case EngineStarted():
             # Prices of the last run are no prices; without this a replay of the journal would still know them here.
             state.tickers.clear()
             state.limits = event.limits or state.limits
             state.tag = event.tag
             return BOOKED
-        case Reconciled():
-            return _reconciled(state, event)
+        case Reconciled() | MarketChanged():
+            return _reconciled(state, event) if isinstance(event, Reconciled) else apply_market(state, event)
         case TickerMoved():
             raise TypeError("ticks are stepped by the engine")
         case _:
@@ -95,7 +107,7 @@ def _updated(state: EngineState, order: Order, event: OrderUpdate) -> Change:
         case OrderCancelled():
             return _cancelled(state, order, OrderStatus.CANCELLED)
         case OrderFilled():
-            raise TypeError("fills are booked by _filled")
+            raise TypeError("fills are booked by apply_fill")
         case _:
             assert_never(event)
 
@@ -104,8 +116,9 @@ def _accepted(state: EngineState, order: Order, event: OrderAccepted) -> Change:
     if order.exchange_id:
         return IGNORED
     order.exchange_id = event.exchange_id
-    if order.draft.slot >= 0:
-        state.bots[order.draft.bot].slots[order.draft.slot].crossed = 0
+    slot = state.bots[order.draft.bot].slot(order.draft.slot)
+    if slot is not None:
+        slot.crossed = 0
     if order.status is OrderStatus.CANCELLING:
         # The cancel overtook the submit and found nothing: ask again, now that the order exists.
         return Change(order=order, recancel=True)
@@ -123,10 +136,12 @@ def _rejected(state: EngineState, order: Order, event: OrderRejected) -> Change:
     if order.draft.purpose is Purpose.INITIAL and event.reason is not RejectReason.WOULD_TAKE:
         stop(bot, StopReason.FAILED_START, sell=False)
         return Change(bot=bot, order=order, rule=Rule.STOP_BOT, inputs=inputs)
-    if order.draft.slot < 0:
+    if order.draft.purpose is Purpose.PROTECT:
+        return _unprotected(bot, order, event, inputs)
+    slot = bot.slot(order.draft.slot)
+    if slot is None:
         bot.close_blocked = True
         return Change(bot=bot, order=order, rule=Rule.ORDER_REJECTED, inputs=inputs)
-    slot = bot.slots[order.draft.slot]
     if event.reason is RejectReason.WOULD_TAKE:
         slot.crossed, slot.waiting = slot.crossed + 1, True
         return Change(bot=bot, slot=slot, order=order, rule=Rule.PRICE_CROSSED, inputs=inputs)
@@ -134,15 +149,23 @@ def _rejected(state: EngineState, order: Order, event: OrderRejected) -> Change:
     return Change(bot=bot, slot=slot, order=order, rule=Rule.ORDER_REJECTED, inputs=inputs)
 
 
+def _unprotected(bot: Bot, order: Order, event: OrderRejected, inputs: list[Input]) -> Change:
+    if event.reason is RejectReason.WOULD_TAKE and bot.status is not BotStatus.STOPPING:
+        # The stop was reached before it could be laid.
+        stop(bot, StopReason.STOP_LOSS, sell=True)
+        return Change(bot=bot, order=order, rule=Rule.STOP_LOSS, inputs=inputs)
+    bot.protect_blocked = True
+    return Change(bot=bot, order=order, rule=Rule.ORDER_REJECTED, inputs=inputs)
+
+
 def _absent(state: EngineState, order: Order) -> Change:
     never_seen = order.status in (OrderStatus.INTENDED, OrderStatus.UNKNOWN) and not order.exchange_id
     bot = state.bots[order.draft.bot]
     if never_seen and order.draft.purpose is Purpose.INITIAL and bot.status is BotStatus.STARTING:
-        ticker = state.tickers.get(order.draft.symbol)
-        if ticker is None or ticker.ask > order.draft.price * DRIFT:
+        now = _worse(state, order)
+        if now is not None:
             release(state, order, OrderStatus.CANCELLED)
             stop(bot, StopReason.FAILED_START, sell=False)
-            now = plain(ticker.ask) if ticker else "unknown"
             inputs = [Input("quoted at", plain(order.draft.price)), Input("price now", now)]
             return Change(bot=bot, order=order, rule=Rule.STOP_BOT, inputs=inputs)
     if never_seen and order.filled == ZERO and bot.status in (BotStatus.RUNNING, BotStatus.STARTING):
@@ -154,6 +177,16 @@ def _absent(state: EngineState, order: Order) -> Change:
     return _cancelled(state, order, OrderStatus.CANCELLED)
 
 
+def _worse(state: EngineState, order: Order) -> str | None:
+    """Return the price now, if it is so much worse than the one an initial order was quoted at that none may go."""
+    ticker, quoted = state.tickers.get(order.draft.symbol), order.draft.price
+    if ticker is None:
+        return "unknown"
+    if order.draft.side is Side.BUY:
+        return plain(ticker.ask) if ticker.ask > quoted * DRIFT else None
+    return plain(ticker.bid) if ticker.bid * DRIFT < quoted else None
+
+
 def _cancelled(state: EngineState, order: Order, status: OrderStatus) -> Change:
     asked = order.status is OrderStatus.CANCELLING
     release(state, order, status)
@@ -161,88 +194,16 @@ def _cancelled(state: EngineState, order: Order, status: OrderStatus) -> Change:
     if order.draft.slot < 0 and not asked:
         # A market order that found nobody to trade with would be sent again at once, and again; it waits for a tick.
         bot.waiting = True
-    slot = bot.slots[order.draft.slot] if order.draft.slot >= 0 else None
+    slot = bot.slot(order.draft.slot)
     inputs = [Input("order", order.draft.client_id), Input("unfilled", plain(order.remaining))]
     return Change(bot=bot, slot=slot, order=order, rule=Rule.REPLACE_ORDER, inputs=inputs)
 
 
-def _filled(state: EngineState, event: OrderFilled) -> Change:
-    fill = event.fill
-    order = state.orders.get(fill.client_id)
-    if order is None:
-        done = state.finished.get(fill.client_id)
-        if done is None or fill.trade_id in done.trades or done.order.remaining < fill.quantity:
-            return IGNORED
-        done.trades.append(fill.trade_id)
-        # A fill that was overtaken by its cancel: it happened, so it is booked; nothing rests for it any more.
-        return _book(state, done.order, fill, resting=False)
-    booked = state.trades.setdefault(fill.client_id, [])
-    if fill.trade_id in booked or order.remaining < fill.quantity:
-        return IGNORED
-    booked.append(fill.trade_id)
-    if order.status in (OrderStatus.INTENDED, OrderStatus.UNKNOWN):
-        order.status = OrderStatus.OPEN
-    return _book(state, order, fill, resting=True)
-
-
-def _book(state: EngineState, order: Order, fill: Fill, *, resting: bool) -> Change:
-    draft, bot = order.draft, state.bots[order.draft.bot]
-    order.filled += fill.quantity
-    state.last_fill_at[fill.symbol] = max(fill.at, state.last_fill_at.get(fill.symbol, 0))
-    slot = bot.slots[draft.slot] if draft.slot >= 0 else None
-    if slot is not None:
-        slot.crossed, slot.waiting, slot.blocked = 0, False, False
-    if resting:
-        bot.rest(draft, -fill.quantity)
-    sound = True
-    if draft.side is Side.BUY:
-        _book_buy(bot, slot, order, fill)
-    else:
-        sound = _book_sale(bot, slot, fill)
-    if resting and order.remaining == ZERO:
-        state.finish(order, OrderStatus.FILLED)
-    rule = {Purpose.INITIAL: Rule.OPEN_GRID, Purpose.GRID: Rule.PAIR_SLOT, Purpose.CLOSE: Rule.CLOSE_INVENTORY}
-    inputs = [
-        Input("side", fill.side.value),
-        Input("price", plain(fill.price)),
-        Input("quantity", plain(fill.quantity)),
-        Input("fee", plain(fill.fee_quote)),
-        Input("slot", str(draft.slot)),
-    ]
-    # What two fills for one did, other slots may have to make good.
-    only = slot if resting and sound else None
-    return Change(bot=bot, slot=only, order=order, rule=rule[draft.purpose], inputs=inputs)
-
-
-def _book_buy(bot: Bot, slot: Slot | None, order: Order, fill: Fill) -> None:
-    arrived = book_bought(bot.books, bot.market, fill, order.draft.purpose)
-    if slot is not None:
-        slot.add(arrived, fill.price, initial=False)
-        return
-    share(arrived, bot.slots, fill.price)
-    if bot.status is BotStatus.STARTING and order.remaining == ZERO:
-        # A fee taken in base can leave the last slot a hair short of its share; it will never arrive.
-        for waiting in bot.slots:
-            waiting.awaiting = ZERO
-        bot.status = BotStatus.RUNNING
-
-
-def _book_sale(bot: Bot, slot: Slot | None, fill: Fill) -> bool:
-    """Book a sale and return whether its own slot held all of it."""
-    sound = slot is not None and fill.quantity <= slot.held
-    lots = slot.take(min(fill.quantity, slot.held)) if slot is not None else []
-    lots += take_across(bot.slots, fill.quantity - sum((lot.quantity for lot in lots), ZERO))
-    lacking = fill.quantity - sum((lot.quantity for lot in lots), ZERO)
-    if lacking > ZERO:
-        # Two orders were filled where one was meant, and base was sold that no slot holds: without gain or loss.
-        lots.append(Lot(lacking, fill.price, initial=True))
-    closed = book_sold(bot.books, fill, lots, pairs=slot is not None)
-    if slot is not None and closed > ZERO and slot.selling == ZERO:
-        slot.cycles += 1
-    return sound
-
-
 # -- the engine as a whole
+
+
+def _asked_of_all(state: EngineState, event: SetTradingState | ArmingControl) -> Change:
+    return _set_trading_state(state, event) if isinstance(event, SetTradingState) else apply_arming(state, event)
 
 
 def _set_trading_state(state: EngineState, event: SetTradingState) -> Change:
@@ -294,17 +255,19 @@ def _state_change(state: EngineState, before: TradingState, why: str) -> Change:
 
 
 def _reconciled(state: EngineState, event: Reconciled) -> Change:
-    known = state.reconciled.get(event.symbol, ())
-    short = (f"{event.gap.get('asset', '')} {event.gap.get('short', '')}",) if event.gap else ()
+    place = market_key(event.mode, event.symbol)
+    known = state.reconciled.get(place, ())
+    gap = event.gap
+    short = (f"{gap.get('asset', '')} {gap.get('short', gap.get('found', ''))}",) if gap else ()
     found = (*sorted(event.foreign_orders), *short)
     if found == known:
         # Said before: a person who resumes a bot in spite of a lasting shortage is not overruled every few minutes.
         return IGNORED
-    state.reconciled[event.symbol] = found
+    state.reconciled[place] = found
     if not short or short[0] in known:
         return BOOKED
     for bot in state.active_bots(event.symbol):
-        if bot.status is BotStatus.RUNNING:
+        if bot.status is BotStatus.RUNNING and bot.spec.mode is event.mode:
             bot.status = BotStatus.PAUSED
     inputs = [Input(name, value) for name, value in event.gap.items()]
     return Change(everyone=True, rule=Rule.BOOKS_DISAGREE, inputs=inputs)

@@ -16,6 +16,8 @@ class Change(msgspec.Struct, kw_only=True):
     durable: bool = True
     bot: Bot | None = None
     """The bot to decide for; None together with ``everyone`` False asks for no decision."""
+    revalued: Bot | None = None
+    """A bot whose books alone changed."""
     everyone: bool = False
     slot: Slot | None = None
     """Decide for this slot alone."""

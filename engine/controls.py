@@ -9,24 +9,36 @@ import msgspec
 from data.advice import TradingState
 from data.decisions import Input, Rule
 from data.events import (
+    GridControl,
     PauseBot,
+    RecentreBot,
     ResumeBot,
     SetOutOfRange,
+    SetReinvest,
     SetStopLoss,
     SetTakeProfit,
+    SetTrailing,
     StartBot,
     StopBot,
     StopReason,
 )
-from data.values import ZERO, plain
+from data.market import Ticker
+from data.values import ZERO, Mode, plain
+from engine.allocation import taken_problem
 from engine.change import Change, refused
+from engine.following import order_room
 from engine.grid.accounting import open_books
-from engine.grid.levels import exit_problem, plan_grid
-from engine.grid.slots import Slot
+from engine.grid.levels import exit_problem
+from engine.grid.options import planned_at
+from engine.grid.plan import GridPlan
+from engine.grid.sizing import plan_grid
+from engine.opening import lay
+from engine.reshaping import apply_reshaping
 from engine.state import Bot, EngineState
 from engine.views import BotStatus
 
-BotControl = StartBot | StopBot | PauseBot | ResumeBot | SetTakeProfit | SetStopLoss | SetOutOfRange
+_OfBot = StopBot | PauseBot | ResumeBot | SetTakeProfit | SetStopLoss | SetOutOfRange
+BotControl = StartBot | _OfBot | GridControl
 
 
 def apply_control(state: EngineState, event: BotControl) -> Change:
@@ -39,7 +51,10 @@ def apply_control(state: EngineState, event: BotControl) -> Change:
         bot = state.bots.get(event.bot)
         if bot is None or bot.status is BotStatus.STOPPED:
             return refused(f"bot {event.bot} is not running")
-        change = _change_bot(state, bot, event)
+        if isinstance(event, SetTrailing | SetReinvest | RecentreBot):
+            change = apply_reshaping(state, bot, event)
+        else:
+            change = _change_bot(state, bot, event)
     if change.durable and event.plan:
         state.plans[event.plan] = change.bot.id if change.bot else 0
     return change
@@ -49,47 +64,54 @@ def _start(state: EngineState, event: StartBot) -> Change:
     if state.trading_state is not TradingState.ACTIVE:
         # It would buy its inventory whenever trading is freed, at a price that nobody has confirmed.
         return refused(f"trading is {state.trading_state.value}; accepted: a start while it is active")
+    if not state.may_trade(event.spec.mode):
+        return refused(_not_armed(event.spec.mode))
     ticker = state.tickers.get(event.spec.symbol)
     if ticker is None:
         return refused(f"symbol: no price of {event.spec.symbol} has been seen yet")
-    plan = plan_grid(event.spec, event.market, ticker)
-    if plan.problems:
-        first = plan.problems[0]
+    room = order_room(state, event.market, event.spec.mode)
+    plan = plan_grid(event.spec, event.market, planned_at(event.spec, ticker), state.limits_in_force, room)
+    taken = taken_problem(state, event.spec, event.market)
+    problems = [*([taken] if taken else []), *plan.problems]
+    if problems:
+        first = problems[0]
         return refused(f"{first.field}: {first.value}: {first.problem}; accepted: {first.accepted}")
-    identity = max(state.bots, default=0) + 1
-    slots = [
-        Slot(
-            index=slot.index,
-            lower=slot.lower,
-            upper=slot.upper,
-            capacity=slot.quantity,
-            awaiting=slot.quantity if slot.full else ZERO,
-        )
-        for slot in plan.slots
-    ]
-    bot = Bot(
-        id=identity,
-        tag=state.tag,
-        spec=event.spec,
-        market=event.market,
-        lines=plan.lines,
-        slots=slots,
-        books=open_books(event.spec.investment, ticker.last),
-        started_at=event.at,
-        start_price=ticker.last,
-        status=BotStatus.STARTING if plan.initial_buy > ZERO else BotStatus.RUNNING,
-    )
-    state.bots[identity] = bot
+    bot = _new_bot(state, plan, event, ticker)
+    state.bots[bot.id] = bot
     inputs = [
         Input("lines", str(len(plan.lines))),
         Input("quantity per slot", plain(plan.quantity)),
         Input("initial buy", plain(plan.initial_buy)),
         Input("investment", plain(event.spec.investment)),
     ]
+    if plan.initial_sell:
+        inputs[2] = Input("initial sale", plain(plan.initial_sell))
+    if bot.status is BotStatus.WAITING:
+        inputs.append(Input("waits for", plain(event.spec.trigger_price or ZERO)))
     return Change(bot=bot, rule=Rule.OPEN_GRID, inputs=inputs)
 
 
-def _change_bot(state: EngineState, bot: Bot, event: BotControl) -> Change:
+def _new_bot(state: EngineState, plan: GridPlan, event: StartBot, ticker: Ticker) -> Bot:
+    price, waiting = ticker.last, plan.ticker is not ticker
+    bot = Bot(
+        id=max(state.bots, default=0) + 1,
+        tag=state.tag,
+        spec=plan.spec,
+        market=event.market,
+        lines=plan.lines,
+        slots=[],
+        books=open_books(plan.spec.investment, price),
+        started_at=event.at,
+        start_price=price,
+        status=BotStatus.WAITING,
+        window=plan.window,
+    )
+    if not waiting:
+        lay(bot, plan)
+    return bot
+
+
+def _change_bot(state: EngineState, bot: Bot, event: _OfBot) -> Change:
     match event:
         case StopBot():
             stop(bot, StopReason.PERSON, sell=event.sell)
@@ -102,6 +124,8 @@ def _change_bot(state: EngineState, bot: Bot, event: BotControl) -> Change:
         case ResumeBot():
             if bot.status is not BotStatus.PAUSED:
                 return refused(f"bot {bot.id} is {bot.status.value}, only a paused bot can be resumed")
+            if not state.may_trade(bot.spec.mode):
+                return refused(_not_armed(bot.spec.mode))
             bot.status = BotStatus.RUNNING
             unblock(bot)
             return Change(bot=bot, rule=Rule.RESUME_BOT)
@@ -110,17 +134,19 @@ def _change_bot(state: EngineState, bot: Bot, event: BotControl) -> Change:
         case SetOutOfRange():
             bot.spec = msgspec.structs.replace(bot.spec, out_of_range=event.policy)
             return Change(bot=bot, rule=Rule.CHANGE_EXIT, inputs=[Input("out_of_range", event.policy.value)])
-        case StartBot():
-            raise TypeError("a start has no bot yet")
         case _:
             assert_never(event)
+
+
+def _not_armed(mode: Mode) -> str:
+    return f"mode: {mode} is not armed; accepted: a bot of an armed mode"
 
 
 def _change_exit(state: EngineState, bot: Bot, event: SetTakeProfit | SetStopLoss) -> Change:
     field = "take_profit" if isinstance(event, SetTakeProfit) else "stop_loss"
     ticker = state.tickers.get(bot.market.symbol)
     if event.trigger is not None and ticker is not None:
-        problem = exit_problem(field, event.trigger, ticker.last)
+        problem = exit_problem(field, event.trigger, ticker.last, bot.spec.direction)
         if problem:
             return refused(f"{problem.field}: {problem.value}: {problem.problem}; accepted: {problem.accepted}")
     before = getattr(bot.spec, field)
@@ -134,11 +160,13 @@ def stop(bot: Bot, reason: StopReason, *, sell: bool) -> None:
 
     A sale asked for once is not taken back by a later stop without one, unless it failed or waits for a price.
     """
+    # A position that a failed start left behind could be liquidated with nobody watching.
+    sell = sell or (bot.market.perpetual and reason is StopReason.FAILED_START)
     bot.status = BotStatus.STOPPING
     # The price of a market that is gone never comes: a person must be able to let the bot go.
     failed = (bot.close_blocked or bot.waiting) and reason is StopReason.PERSON
     bot.sell_on_stop = sell if failed else bot.sell_on_stop or sell
-    bot.close_blocked = False
+    bot.close_blocked = bot.protect_blocked = False
     bot.stop_reason = bot.stop_reason or reason
     for slot in bot.slots:
         slot.awaiting = ZERO
@@ -146,6 +174,6 @@ def stop(bot: Bot, reason: StopReason, *, sell: bool) -> None:
 
 def unblock(bot: Bot) -> None:
     """Let every slot be decided for again."""
-    bot.close_blocked = False
+    bot.close_blocked = bot.protect_blocked = False
     for slot in bot.slots:
         slot.crossed, slot.waiting, slot.blocked = 0, False, False

@@ -19,11 +19,13 @@ from engine import risk
 from engine.apply import apply
 from engine.change import Change
 from engine.controls import stop
-from engine.decision import Wish, decide, edges, judge, quiet_band
+from engine.decision import decide, judge
+from engine.exits import edges, quiet_band
 from engine.outcome import CancelRequest, Outcome
 from engine.risk import Approved, RiskLimits
-from engine.state import Bot, EngineState, register
+from engine.state import Bot, EngineState, register, release
 from engine.views import BotStatus
+from engine.wish import Wish
 
 _Band = tuple[Decimal, Decimal]
 
@@ -60,12 +62,15 @@ class Engine:
             result.resend(change.order, change)
         elif change.recancel and change.order is not None:
             draft = change.order.draft
-            result.cancels.append(CancelRequest(draft.client_id, draft.symbol))
+            result.cancels.append(CancelRequest(draft.client_id, draft.symbol, draft.mode))
         elif change.bot is not None:
             result.conclude(change.bot, change, decide(self.state, change.bot, change, event.at))
         elif change.everyone:
             self._decide_all(result, change, event.at)
-        bot = change.bot.id if change.bot else (change.order.draft.bot if change.order else 0)
+        elif change.revalued is not None:
+            self._watch(change.revalued)
+        concerned = change.bot or change.revalued
+        bot = concerned.id if concerned else (change.order.draft.bot if change.order else 0)
         return result.outcome(bot)
 
     def bands(self, symbol: str) -> Iterator[_Band]:
@@ -74,7 +79,7 @@ class Engine:
             yield band
             if not band[1]:
                 # Every tick counts, and still a price path must be told exactly where an exit lies.
-                yield edges(self.state.bots[identity])
+                yield edges(self.state.bots[identity], self.state.limits_in_force)
 
     def _tick(self, event: TickerMoved) -> Outcome:
         ticker = event.ticker
@@ -84,6 +89,8 @@ class Engine:
         if not bands:
             return QUIET
         loud = [bot for bot, (low, high) in bands.items() if not low < last < high]
+        if ticker.mark is not None:
+            loud = [bot for bot, (low, high) in bands.items() if bot in loud or not low < ticker.mark < high]
         return self._judge(event, loud, ticker) if loud else QUIET
 
     def _judge(self, event: TickerMoved, loud: list[int], ticker: Ticker) -> Outcome:
@@ -108,7 +115,7 @@ class Engine:
         result.note(change)
         for bot in self.state.active_bots():
             wish = decide(self.state, bot, change, at)
-            if wish.drafts or wish.cancels or bot.status is BotStatus.STOPPED:
+            if wish.drafts or wish.cancels or wish.rule or bot.status is BotStatus.STOPPED:
                 result.conclude(bot, change, wish)
 
     def _watch(self, bot: Bot) -> None:
@@ -116,7 +123,7 @@ class Engine:
         if bot.status is BotStatus.STOPPED:
             self._bands.get(symbol, {}).pop(bot.id, None)
         else:
-            self._bands.setdefault(symbol, {})[bot.id] = quiet_band(bot)
+            self._bands.setdefault(symbol, {})[bot.id] = quiet_band(bot, self.state.limits_in_force)
 
 
 class _Result:
@@ -136,7 +143,7 @@ class _Result:
         for client_id in wish.cancels:
             order = state.orders[client_id]
             order.status = OrderStatus.CANCELLING
-            self.cancels.append(CancelRequest(client_id, order.draft.symbol))
+            self.cancels.append(CancelRequest(client_id, order.draft.symbol, order.draft.mode))
         approved: list[Draft] = []
         refused: list[Refused] = []
         for draft in wish.drafts:
@@ -151,11 +158,11 @@ class _Result:
                 if bot.status is BotStatus.STOPPING and draft.purpose is Purpose.INITIAL:
                     break
         self.refused += refused
-        rule = change.rule
+        rule = wish.rule or change.rule
         if wish.completed and rule in _OF_ORDERS:
             rule = Rule.BOT_STOPPED
         if rule is not None:
-            self._decide(bot, rule, change.inputs, wish.alternatives, approved, refused, wish.cancels)
+            self._decide(bot, rule, [*change.inputs, *wish.inputs], wish.alternatives, approved, refused, wish.cancels)
         self._engine._watch(bot)
         if bot.status is BotStatus.STOPPING and any(each.draft.purpose is Purpose.INITIAL for each in refused):
             # A bot without its inventory would bid for ever and have no exit watched.
@@ -165,8 +172,18 @@ class _Result:
     def resend(self, order: Order, change: Change) -> None:
         """Send an order again that proved absent, under the same id."""
         bot = self._engine.state.bots[order.draft.bot]
-        self.approved.append(risk.restore(order))
-        self._decide(bot, Rule.RETRY_SAME_ID, change.inputs, [], [order.draft], [], [])
+        engine, draft, at = self._engine, order.draft, self._event.at
+        verdict = risk.restore(engine.state, engine.limits_in_force, order, at)
+        if isinstance(verdict, Approved):
+            self.approved.append(verdict)
+            self._decide(bot, Rule.RETRY_SAME_ID, change.inputs, [], [draft], [], [])
+            return
+        self.refused.append(verdict)
+        release(engine.state, order, OrderStatus.CANCELLED)
+        if verdict.code is RefusalCode.MODE_NOT_ARMED:
+            _hold_off(bot, draft, verdict.code)
+        self._decide(bot, Rule.RETRY_SAME_ID, change.inputs, [], [], [verdict], [])
+        self.conclude(bot, Change(), decide(engine.state, bot, Change(), at))
 
     def note(self, change: Change) -> None:
         """Record a decision that concerns the whole engine."""
@@ -231,14 +248,17 @@ def _hold_off(bot: Bot, draft: Draft, code: RefusalCode) -> None:
     # A refused draft would be drafted and refused again at every event; it waits for a price if that is all it lacks,
     # otherwise until someone asks to decide again.
     unpriced = code in (RefusalCode.PRICE_MISSING, RefusalCode.PRICE_STALE)
-    if unpriced and draft.slot >= 0:
-        bot.slots[draft.slot].waiting = True
+    slot = bot.slot(draft.slot)
+    if unpriced and slot is not None:
+        slot.waiting = True
     elif unpriced:
         bot.waiting = True
-    elif draft.slot >= 0:
-        bot.slots[draft.slot].blocked = True
+    elif slot is not None:
+        slot.blocked = True
     elif draft.purpose is Purpose.CLOSE:
         bot.close_blocked = True
+    elif draft.purpose is Purpose.PROTECT:
+        bot.protect_blocked = True
     else:
         stop(bot, StopReason.FAILED_START, sell=False)
 

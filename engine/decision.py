@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
-
-import msgspec
+from itertools import islice
 
 from data.advice import TradingState
 from data.decisions import Alternative, Input, Rule
 from data.events import StopReason
-from data.grids import OutOfRange, Trigger, TriggerKind
+from data.grids import Direction
 from data.market import FeeAsset, Ticker
 from data.orders import Draft, OrderStatus, OrderType, Purpose
 from data.values import ONE, ZERO, Millis, Side, floor_to, plain
 from engine.change import Change
-from engine.controls import stop
-from engine.grid.levels import initial_order
-from engine.grid.slots import Slot, missing
+from engine.controls import stop, unblock
+from engine.excursion import cross
+from engine.exits import reached
+from engine.following import far, follow, room, within
+from engine.grid.accounting import settle
+from engine.grid.sizing import initial_order
+from engine.grid.slots import Slot, missing, unstick
+from engine.protection import danger_at, ladder, liquidations, protection, reducing, surplus
+from engine.recentring import advance, consider
+from engine.reinvesting import grow
 from engine.state import Bot, EngineState, mark_price
-from engine.views import BotStatus, RangePosition
+from engine.trailing import leaving, trail
+from engine.views import BotStatus, Danger
+from engine.waiting import touch
+from engine.wish import Verdict, Wish
 
 TAKER_AFTER = 3
 """Post-only rejections in a row after which a slot may take, if it still earns with the taker fee."""
@@ -31,39 +39,83 @@ _SIDES = {
 }
 
 
-class Wish(msgspec.Struct, kw_only=True):
-    """What one bot wants after a change: orders to place and client ids to cancel."""
-
-    drafts: list[Draft] = []
-    cancels: list[str] = []
-    alternatives: list[Alternative] = []
-    completed: bool = False
-    """The bot has just come to its end."""
-
-
 def decide(state: EngineState, bot: Bot, change: Change, at: Millis) -> Wish:
     """Return what ``bot`` wants now; ``at`` dates a stop that completes."""
     match bot.status:
         case BotStatus.STOPPING:
             return _wind_down(state, bot, at)
         case BotStatus.PAUSED:
-            return Wish(cancels=_cancellable(state, bot, (Side.BUY, Side.SELL)))
+            return _guarded(state, bot, Wish(cancels=_cancellable(state, bot, (Side.BUY, Side.SELL))))
         case BotStatus.STARTING | BotStatus.RUNNING:
-            allowed = _SIDES[state.trading_state]
-            wish = Wish()
-            if change.everyone or change.rule in (Rule.RESUME_BOT, Rule.CHANGE_TRADING_STATE):
-                barred = tuple(side for side in Side if side not in allowed)
-                wish.cancels = _cancellable(state, bot, barred)
-            slots = bot.slots if change.slot is None else (change.slot,)
-            wish.cancels += [each for each in _excess(state, bot, slots) if each not in wish.cancels]
-            wish.drafts = [*_initial(state, bot, allowed), *_missing(bot, slots, allowed)]
-            if len(allowed) < 2:
-                wish.alternatives.append(
-                    Alternative("place what the grid lacks", f"trading is {state.trading_state.value}")
-                )
-            return wish
-        case BotStatus.STOPPED:
+            return _guarded(state, bot, _trade(state, bot, change, at))
+        case BotStatus.WAITING | BotStatus.STOPPED:
             return Wish()
+
+
+def _trade(state: EngineState, bot: Bot, change: Change, at: Millis) -> Wish:
+    """Move the grid where it should be, and rest what it lacks there."""
+    wish = (advance(state, bot, at) if bot.recentre is not None else trail(state, bot)) or Wish()
+    if bot.recentre is not None:
+        return wish
+    grown = grow(bot, change.slot)
+    if grown is not None:
+        wish.add(grown)
+    if bot.market.perpetual and _only_reducing(state, bot):
+        wish.add(_reduce(state, bot))
+        return wish
+    allowed = _allowed(state, bot)
+    if change.everyone or change.rule in (Rule.RESUME_BOT, Rule.CHANGE_TRADING_STATE):
+        barred = tuple(side for side in Side if side not in allowed)
+        wish.add(Wish(cancels=_cancellable(state, bot, barred)))
+    # A grid that has moved is another one: the change of one slot is no longer all there is to it.
+    slots = bot.slots if change.slot is None or wish.rule is not None else (change.slot,)
+    going = {slot.index for slot in leaving(state, bot)[1]}
+    placing = [slot for slot in within(bot, slots) if slot.index not in going]
+    wish.add(Wish(cancels=[*_excess(state, bot, slots), *far(state, bot)]))
+    wish.drafts += [*_initial(state, bot, allowed), *islice(_missing(bot, placing, allowed), room(bot))]
+    if len(allowed) < 2:
+        wish.alternatives.append(Alternative("place what the grid lacks", f"trading is {state.trading_state.value}"))
+    return wish
+
+
+def _guarded(state: EngineState, bot: Bot, wish: Wish) -> Wish:
+    """Add to a wish what the protective stop of a perpetual's position needs."""
+    cancels, drafts = protection(state, bot)
+    wish.cancels += cancels
+    wish.drafts += drafts
+    return wish
+
+
+def _only_reducing(state: EngineState, bot: Bot) -> bool:
+    limited = state.trading_state is TradingState.REDUCING or bot.danger is Danger.REDUCING
+    return limited and state.trading_state is not TradingState.HALTED
+
+
+def _allowed(state: EngineState, bot: Bot) -> tuple[Side, ...]:
+    """Return the sides on which the grid may place orders now."""
+    if not bot.market.perpetual or not _only_reducing(state, bot):
+        return _SIDES[state.trading_state]
+    side = reducing(bot)
+    return () if side is None else (side,)
+
+
+def _reduce(state: EngineState, bot: Bot) -> Wish:
+    """Rest only what makes the position smaller, nearest lines first."""
+    side = reducing(bot)
+    wish = Wish(alternatives=[Alternative("place what the grid lacks", "the position may only become smaller")])
+    wish.cancels = [
+        order.draft.client_id for order in surplus(state, bot) if order.status is not OrderStatus.CANCELLING
+    ]
+    wish.cancels += [each for each in _excess(state, bot, bot.slots) if each not in wish.cancels]
+    if side is None:
+        return wish
+    room = abs(bot.books.base) - (bot.offered if side is Side.SELL else bot.bidding)
+    for slot in bot.slots if side is Side.SELL else reversed(bot.slots):
+        quantity = ZERO if slot.blocked or slot.waiting else missing(slot, side, bot.market.filters)
+        if ZERO < quantity <= room:
+            wish.drafts.append(bot.slot_draft(slot, side, OrderType.LIMIT_MAKER, quantity))
+            room -= quantity
+    return wish
 
 
 def _cancellable(state: EngineState, bot: Bot, sides: Iterable[Side]) -> list[str]:
@@ -72,7 +124,7 @@ def _cancellable(state: EngineState, bot: Bot, sides: Iterable[Side]) -> list[st
         for order in state.live_orders(bot)
         if order.status is not OrderStatus.CANCELLING
         and order.draft.side in sides
-        and order.draft.purpose is not Purpose.CLOSE
+        and order.draft.purpose not in (Purpose.CLOSE, Purpose.PROTECT)
     ]
 
 
@@ -94,16 +146,17 @@ def _excess(state: EngineState, bot: Bot, slots: Iterable[Slot]) -> list[str]:
 
 
 def _initial(state: EngineState, bot: Bot, allowed: Iterable[Side]) -> Iterator[Draft]:
-    """Yield the market buy of initial inventory that has neither arrived nor been sent."""
-    if bot.status is not BotStatus.STARTING or Side.BUY not in allowed or bot.waiting:
+    """Yield the market order of initial inventory that has neither arrived nor been sent."""
+    side = Side.SELL if bot.spec.direction is Direction.SHORT else Side.BUY
+    if bot.status is not BotStatus.STARTING or side not in allowed or bot.waiting:
         return
     if any(order.draft.purpose is Purpose.INITIAL for order in state.live_orders(bot)):
         return
     ticker = state.tickers.get(bot.market.symbol)
-    price = ticker.ask if ticker else bot.start_price
+    price = (ticker.ask if side is Side.BUY else ticker.bid) if ticker else bot.start_price
     quantity, _ = initial_order(bot.awaiting, bot.market, price)
     if quantity > ZERO:
-        yield bot.whole_draft(Side.BUY, Purpose.INITIAL, price, quantity)
+        yield bot.whole_draft(side, Purpose.INITIAL, price, quantity)
 
 
 def _missing(bot: Bot, slots: Iterable[Slot], allowed: tuple[Side, ...]) -> Iterator[Draft]:
@@ -111,6 +164,7 @@ def _missing(bot: Bot, slots: Iterable[Slot], allowed: tuple[Side, ...]) -> Iter
     for slot in slots:
         if slot.blocked or slot.waiting:
             continue
+        unstick(slot, filters)
         for side in allowed:
             quantity = missing(slot, side, filters)
             if quantity > ZERO:
@@ -118,24 +172,32 @@ def _missing(bot: Bot, slots: Iterable[Slot], allowed: tuple[Side, ...]) -> Iter
 
 
 def _wind_down(state: EngineState, bot: Bot, at: Millis) -> Wish:
-    """Cancel everything; when the book is clear, sell if asked to; when nothing is left to do, be stopped."""
+    """Cancel everything; when the book is clear, close if asked to; when nothing is left to do, be stopped.
+
+    A protective stop guards a position until it is closed, and leaves the book last.
+    """
     live = state.live_orders(bot)
-    if live:
-        wanted = [order.draft for order in live if order.status is not OrderStatus.CANCELLING]
+    resting = [order for order in live if order.draft.purpose is not Purpose.PROTECT]
+    if resting:
+        wanted = [order.draft for order in resting if order.status is not OrderStatus.CANCELLING]
         return Wish(cancels=[draft.client_id for draft in wanted if draft.purpose is not Purpose.CLOSE])
     mark = mark_price(state, bot)
-    filters = bot.market.filters
-    quantity = floor_to(bot.books.base, filters.quantity_step)
     price = mark if mark is not None else bot.start_price
-    sellable = quantity >= filters.min_quantity and quantity * price >= filters.min_notional and quantity > ZERO
-    if bot.sell_on_stop and sellable:
+    quantity = bot.closable(price)
+    if bot.sell_on_stop and quantity > ZERO:
         if bot.close_blocked or bot.waiting:
-            return Wish()
-        if filters.max_quantity is not None:
+            return _guarded(state, bot, Wish())
+        filters = bot.market.filters
+        if filters.most_at_market is not None:
             # What is more than one order may sell is sold by the next ones.
-            quantity = min(quantity, floor_to(filters.max_quantity, filters.quantity_step))
-        return Wish(drafts=[bot.whole_draft(Side.SELL, Purpose.CLOSE, price, quantity)])
+            quantity = min(quantity, floor_to(filters.most_at_market, filters.quantity_step))
+        side = Side.SELL if bot.books.base > ZERO else Side.BUY
+        return Wish(drafts=[bot.whole_draft(side, Purpose.CLOSE, price, quantity)])
+    if live:
+        return Wish(cancels=[each.draft.client_id for each in live if each.status is not OrderStatus.CANCELLING])
     bot.status, bot.stopped_at, bot.stop_price = BotStatus.STOPPED, at, price
+    if bot.market.perpetual and bot.books.base == ZERO:
+        settle(bot.books, bot.slots)
     kept = (
         [Alternative("sell what is left", "below the market's minimum")] if bot.books.base and bot.sell_on_stop else []
     )
@@ -145,35 +207,51 @@ def _wind_down(state: EngineState, bot: Bot, at: Millis) -> Wish:
 # -- ticks
 
 
-class Verdict(msgspec.Struct, kw_only=True):
-    """What a tick means for one bot: the rule that fired, what it was judged on, and what it wants."""
-
-    bot: Bot
-    rule: Rule
-    inputs: list[Input]
-    wish: Wish
-
-
 def judge(state: EngineState, bot: Bot, ticker: Ticker, at: Millis) -> Verdict | None:
     """Return what ``ticker`` changes for ``bot``, booked already; None when it changes nothing."""
     if bot.waiting:
         bot.waiting = False
         wish = decide(state, bot, Change(), at)
-        return Verdict(bot=bot, rule=Rule.REPLACE_ORDER, inputs=[Input("price", plain(ticker.last))], wish=wish)
+        return Verdict(rule=Rule.REPLACE_ORDER, inputs=[Input("price", plain(ticker.last))], wish=wish)
     if bot.status is BotStatus.STARTING:
         # What has arrived of the inventory can be lost like any other; a range is left only by a grid that is complete.
-        return _exit(state, bot, ticker, at)
+        return _exit(state, bot, ticker, at) or _danger(state, bot, ticker, at)
+    if bot.status is BotStatus.WAITING:
+        return _decided(state, bot, touch(state, bot, ticker, at), at)
     if bot.status not in (BotStatus.RUNNING, BotStatus.PAUSED):
         return None
-    return _exit(state, bot, ticker, at) or _range(state, bot, ticker, at) or _retry(state, bot, ticker)
+    found = _exit(state, bot, ticker, at) or _danger(state, bot, ticker, at)
+    return found or _decided(state, bot, _moved(state, bot, ticker, at), at) or _retry(state, bot, ticker)
+
+
+def _moved(state: EngineState, bot: Bot, ticker: Ticker, at: Millis) -> Verdict | None:
+    """Notice that price has come where the grid must follow, is left or entered, or is to be laid anew."""
+    trailed = trail(state, bot)
+    if trailed is not None:
+        return Verdict(rule=trailed.rule or Rule.TRAIL_UP, inputs=[Input("price", plain(ticker.last))], wish=trailed)
+    crossed = cross(bot, ticker.last, at) or consider(state, bot, ticker, at)
+    return crossed or (follow(bot, ticker.last) if bot.status is BotStatus.RUNNING else None)
+
+
+def _decided(state: EngineState, bot: Bot, verdict: Verdict | None, at: Millis) -> Verdict | None:
+    """Complete a verdict by what its bot wants now."""
+    if verdict is not None and verdict.rule not in _NEWS:
+        verdict.wish.add(decide(state, bot, Change(), at))
+    elif verdict is not None and bot.status is BotStatus.STOPPING:
+        verdict.wish.add(_wind_down(state, bot, at))
+    return verdict
+
+
+_NEWS = frozenset({Rule.ABOVE_RANGE, Rule.BELOW_RANGE, Rule.BACK_IN_RANGE, Rule.RECENTRE_HELD})
+"""Rules that change no order, unless the bot stops by them."""
 
 
 def _exit(state: EngineState, bot: Bot, ticker: Ticker, at: Millis) -> Verdict | None:
     spec, last = bot.spec, ticker.last
     change = bot.books.equity(last) - bot.books.invested
-    if spec.stop_loss and _reached(spec.stop_loss, last, change, bot, below=True):
+    if spec.stop_loss and reached(spec.stop_loss, last, change, bot, gain=False):
         rule, reason, level = Rule.STOP_LOSS, StopReason.STOP_LOSS, spec.stop_loss
-    elif spec.take_profit and _reached(spec.take_profit, last, change, bot, below=False):
+    elif spec.take_profit and reached(spec.take_profit, last, change, bot, gain=True):
         rule, reason, level = Rule.TAKE_PROFIT, StopReason.TAKE_PROFIT, spec.take_profit
     else:
         return None
@@ -181,51 +259,32 @@ def _exit(state: EngineState, bot: Bot, ticker: Ticker, at: Millis) -> Verdict |
     inputs = [Input("price", plain(last)), Input("level", str(level)), Input("profit and loss", plain(change))]
     wish = _wind_down(state, bot, at)
     wish.alternatives.append(Alternative("keep trading", f"{rule.value.replace('_', ' ')} {level} is reached"))
-    return Verdict(bot=bot, rule=rule, inputs=inputs, wish=wish)
+    return Verdict(rule=rule, inputs=inputs, wish=wish)
 
 
-def _reached(trigger: Trigger, last: Decimal, change: Decimal, bot: Bot, *, below: bool) -> bool:
-    if trigger.kind is TriggerKind.PRICE:
-        return last <= trigger.value if below else last >= trigger.value
-    limit = trigger.change(bot.books.invested)
-    return change <= -limit if below else change >= limit
-
-
-def _range(state: EngineState, bot: Bot, ticker: Ticker, at: Millis) -> Verdict | None:
-    """Notice leaving and entering the range; half a slot of hysteresis keeps a price on the edge from chattering."""
-    last, lines = ticker.last, bot.lines
-    inner_low, inner_high = (lines[0] + lines[1]) / 2, (lines[-1] + lines[-2]) / 2
-    position = bot.position
-    if last > lines[-1]:
-        position = RangePosition.ABOVE
-    elif last < lines[0]:
-        position = RangePosition.BELOW
-    elif last <= inner_high if bot.position is RangePosition.ABOVE else last >= inner_low:
-        position = RangePosition.INSIDE
-    if position is bot.position:
+def _danger(state: EngineState, bot: Bot, ticker: Ticker, at: Millis) -> Verdict | None:
+    """Notice that a position came nearer to its liquidation, or is further away again, and act on it."""
+    if not bot.market.perpetual:
         return None
-    bot.position = position
-    rule = {
-        RangePosition.ABOVE: Rule.ABOVE_RANGE,
-        RangePosition.BELOW: Rule.BELOW_RANGE,
-        RangePosition.INSIDE: Rule.BACK_IN_RANGE,
-    }[position]
-    policy = bot.spec.out_of_range
+    before = bot.danger
+    after = danger_at(ticker.fair, before, ladder(bot, state.limits_in_force))
+    if after is before:
+        return None
+    liquidation = liquidations(bot).held
     inputs = [
-        Input("price", plain(last)),
-        Input("lower", plain(lines[0])),
-        Input("upper", plain(lines[-1])),
-        Input("policy", policy.value),
+        Input("mark price", plain(ticker.fair)),
+        Input("liquidation", "none" if liquidation is None else plain(liquidation)),
+        Input("danger before", before.value),
+        Input("danger after", after.value if after else "closing"),
     ]
-    wish = Wish()
-    if position is not RangePosition.INSIDE:
-        if policy is not OutOfRange.HOLD:
-            stop(bot, StopReason.OUT_OF_RANGE, sell=policy is OutOfRange.STOP_SELL)
-            wish = _wind_down(state, bot, at)
-        wish.alternatives += [
-            Alternative(other.value, f"the policy is {policy.value}") for other in OutOfRange if other is not policy
-        ]
-    return Verdict(bot=bot, rule=rule, inputs=inputs, wish=wish)
+    if after is None:
+        stop(bot, StopReason.LIQUIDATION_NEAR, sell=True)
+        return Verdict(rule=Rule.LIQUIDATION_NEAR, inputs=inputs, wish=_wind_down(state, bot, at))
+    bot.danger = after
+    if before is Danger.REDUCING:
+        unblock(bot)
+    rule = Rule.LIQUIDATION_NEAR if after.rank > before.rank else Rule.LIQUIDATION_FAR
+    return Verdict(rule=rule, inputs=inputs, wish=decide(state, bot, Change(), at))
 
 
 def _retry(state: EngineState, bot: Bot, ticker: Ticker) -> Verdict | None:
@@ -237,7 +296,7 @@ def _retry(state: EngineState, bot: Bot, ticker: Ticker) -> Verdict | None:
         if not slot.waiting or slot.blocked:
             continue
         waits = False
-        for side in _SIDES[state.trading_state]:
+        for side in _allowed(state, bot):
             quantity = missing(slot, side, bot.market.filters)
             if quantity == ZERO:
                 continue
@@ -251,7 +310,7 @@ def _retry(state: EngineState, bot: Bot, ticker: Ticker) -> Verdict | None:
             slot.waiting = waits
     if not drafts:
         return None
-    return Verdict(bot=bot, rule=Rule.REPLACE_ORDER, inputs=inputs, wish=Wish(drafts=drafts))
+    return Verdict(rule=Rule.REPLACE_ORDER, inputs=inputs, wish=Wish(drafts=drafts))
 
 
 def _earns_as_taker(bot: Bot, slot: Slot, side: Side) -> bool:
@@ -260,51 +319,3 @@ def _earns_as_taker(bot: Bot, slot: Slot, side: Side) -> bool:
     if fees.asset is FeeAsset.QUOTE:
         return slot.upper * (ONE - sell) > slot.lower * (ONE + buy)
     return slot.upper * (ONE - buy) * (ONE - sell) > slot.lower
-
-
-def quiet_band(bot: Bot) -> tuple[Decimal, Decimal]:
-    """Return the open price interval in which no tick can change anything for ``bot``; (0, 0) when every tick may."""
-    if bot.waiting:
-        return ZERO, ZERO
-    if bot.status is BotStatus.RUNNING and any(slot.waiting and not slot.blocked for slot in bot.slots):
-        return ZERO, ZERO
-    return edges(bot)
-
-
-def edges(bot: Bot) -> tuple[Decimal, Decimal]:
-    """Return the prices at which an exit fires or the range is left or entered, below and above."""
-    low, high = ZERO, _HUGE
-    if bot.status in (BotStatus.STOPPING, BotStatus.STOPPED):
-        return low, high
-    if bot.status is not BotStatus.STARTING:
-        low, high = _range_edges(bot)
-    for trigger, below in ((bot.spec.stop_loss, True), (bot.spec.take_profit, False)):
-        price = exit_price(bot, trigger, below=below) if trigger else None
-        if price is None:
-            continue
-        low, high = (max(low, price), high) if below else (low, min(high, price))
-    return low, high
-
-
-def _range_edges(bot: Bot) -> tuple[Decimal, Decimal]:
-    lines = bot.lines
-    match bot.position:
-        case RangePosition.INSIDE:
-            return lines[0], lines[-1]
-        case RangePosition.ABOVE:
-            return (lines[-1] + lines[-2]) / 2, _HUGE
-        case RangePosition.BELOW:
-            return ZERO, (lines[0] + lines[1]) / 2
-
-
-_HUGE = Decimal("1e30")
-
-
-def exit_price(bot: Bot, trigger: Trigger, *, below: bool) -> Decimal | None:
-    """Return the price at which an exit fires with the inventory held now; None when no price can reach it."""
-    if trigger.kind is TriggerKind.PRICE:
-        return trigger.value
-    if bot.books.base <= ZERO:
-        return None
-    change = trigger.change(bot.books.invested)
-    return (bot.books.invested + (-change if below else change) - bot.books.cash) / bot.books.base

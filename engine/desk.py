@@ -13,9 +13,10 @@ from data.decisions import Decision
 from data.equity import EquityPoint as EquityPoint
 from data.events import Control
 from data.grids import GridSpec
-from data.market import Candle, Market, Ticker
+from data.market import Candle, Market, MarketKind, Ticker
 from data.orders import Fill
-from data.values import Millis, Mode
+from data.values import ZERO, Millis, Mode
+from engine.exchanges.base import Position, Rights
 from engine.grid.plan import GridPlan
 from engine.outcome import Outcome
 from engine.views import BotView
@@ -28,6 +29,26 @@ class AssetView(msgspec.Struct, frozen=True, kw_only=True):
     free: Decimal
     locked: Decimal
     in_bots: Decimal
+    wallet: MarketKind = MarketKind.SPOT
+    mode: Mode = Mode.SHADOW
+    """Of which account."""
+
+
+class PositionView(msgspec.Struct, frozen=True, kw_only=True):
+    """One open position of an account, and how much of it (base, negative when short) bots account for."""
+
+    mode: Mode
+    position: Position
+    in_bots: Decimal
+
+
+class AccountView(msgspec.Struct, frozen=True, kw_only=True):
+    """One account the engine trades on."""
+
+    mode: Mode
+    exchange: str
+    connected: bool
+    last_reconciled_at: Millis | None
 
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,11 +92,43 @@ class EngineView(msgspec.Struct, frozen=True, kw_only=True):
     day_start_equity: Decimal
     day: int = 0
     """UTC day number that ``day_start_equity`` belongs to; 0 before the first mark."""
+    transferred: Decimal = ZERO
+    """Quote that came to the account by other ways than trading, less what left."""
+    accounts: tuple[AccountView, ...] = ()
+    """One per mode that is traded; ``connected`` and ``last_reconciled_at`` above are those of ``mode`` alone."""
+    caps: dict[Mode, Decimal] = {}
+    """Modes of real money that are armed, and the most (quote) that all bots of each may hold and bid for."""
     risk_state: TradingState | None = None
     """What risk alone asks for; ``trading_state`` is the stricter of it and the person's. None: the same."""
 
+    @property
+    def new_bots(self) -> Mode:
+        """Return where bots start when nobody says otherwise: real money only while it is armed."""
+        return Mode.SHADOW if self.mode is Mode.PRODUCTION and self.mode not in self.caps else self.mode
 
-class Desk(Protocol):
+
+class AccountDesk(Protocol):
+    """What may be known and asked of the exchange accounts themselves."""
+
+    async def assets(self) -> Sequence[AssetView]:
+        """Return the balances of all accounts that answer. Raises ``ExchangeUnavailable`` when the first does not."""
+
+    async def positions(self) -> Sequence[PositionView]:
+        """Return open positions of all accounts that answer. Raises ``ExchangeUnavailable`` when the first does not."""
+
+    async def transfer(
+        self, mode: Mode, asset: str, amount: Decimal, source: MarketKind, target: MarketKind, key: str
+    ) -> str:
+        """Move money between the wallets of an account, once per ``key``, and return the exchange's id of it.
+
+        Raises ``NoAccount``, ``NotPossible``, and ``ExchangeUnavailable`` when it is not known whether it was done.
+        """
+
+    async def rights(self, mode: Mode) -> Rights | None:
+        """Return what the key of an account may do; None without a key. Raises as ``transfer`` does."""
+
+
+class Desk(AccountDesk, Protocol):
     """Everything commands, agents and jobs may know or ask of the engine."""
 
     async def ask(self, control: Control) -> Outcome:
@@ -104,9 +157,6 @@ class Desk(Protocol):
 
     async def plan(self, spec: GridSpec) -> GridPlan:
         """Return what starting this grid now would do, with every problem that forbids it."""
-
-    async def assets(self) -> Sequence[AssetView]:
-        """Return the account's balances. Raises ``ExchangeUnavailable``."""
 
     def fills(self, bot: int | None, limit: int) -> Sequence[Fill]:
         """Return the newest fills, newest first."""

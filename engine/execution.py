@@ -1,13 +1,13 @@
-"""Carrying out what was approved: orders leave after the commit, cancels first, nearest lines next.
+"""Carrying out what was approved: orders leave after the commit, the urgent ones never behind the others.
 
 Every submit ends in exactly one of three events: accepted, rejected, unknown. An unknown order is asked for by client
-id until the exchange knows it or has denied it twice; only then may it leave again, under the same id.
+id until the exchange knows it or has denied it for long enough; only then may it leave again, under the same id.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from decimal import Decimal
 from itertools import chain, repeat
 from typing import assert_never
@@ -15,20 +15,28 @@ from typing import assert_never
 import structlog
 
 from data.events import OrderAbsent, OrderAccepted, OrderCancelled, OrderRejected, OrderUnknown, OrderUpdate
-from data.values import ZERO
 from engine.clock import Clock
 from engine.exchanges.base import Accepted, Exchange, ExchangeUnavailable, Rejected, Submitted, Unknown
-from engine.outcome import CancelRequest, Outcome
+from engine.exchanges.pacing import Counted, Lane, Limit, Pace
+from engine.lanes import Lanes, lane_of
+from engine.outcome import CancelRequest
 from engine.risk import Approved
 
-WORKERS = 4
+WORKERS, URGENT_WORKERS = 4, 2
+"""How many orders and cancels may be under way at once; the second number serves cancels and stops alone."""
+
+URGENT = (Lane.CANCEL, Lane.STOP)
 INQUIRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Waits between questions about an unknown order; the last one repeats."""
 
 DENIALS = 2
-"""Times the exchange must deny knowing an order before it counts as absent: a slow submit may still arrive."""
+"""Times the exchange must deny knowing an order before it counts as absent."""
 
-_CANCEL, _PLACE = 0, 1
+ARRIVAL_SECONDS = 8.0
+"""How long a submit may be under way, and what it brought be missing in answers; what is denied sooner proves nothing.
+
+An exchange refuses a request that is older than its window of some five seconds.
+"""
 
 log = structlog.get_logger(__name__)
 
@@ -36,11 +44,15 @@ log = structlog.get_logger(__name__)
 class Execution:
     """Sends orders and cancels of one exchange account, a few at a time, and posts what came of them."""
 
-    def __init__(self, exchange: Exchange, post: Callable[[OrderUpdate], None], clock: Clock) -> None:
-        """``post`` puts an event into the engine's inbox."""
+    def __init__(
+        self, exchange: Exchange, post: Callable[[OrderUpdate], None], clock: Clock, per_minute: int | None = None
+    ) -> None:
+        """``post`` puts an event into the engine's inbox; ``per_minute`` is how many grid orders may leave."""
         self._exchange, self._post, self._clock = exchange, post, clock
-        self._queue: asyncio.PriorityQueue[tuple[int, Decimal, int, Approved | CancelRequest]] = asyncio.PriorityQueue()
-        self._count = 0
+        self._lanes: Lanes[Approved | CancelRequest] = Lanes()
+        self._news = asyncio.Event()
+        limits = [Limit(counts=Counted.ORDERS, most=per_minute, seconds=60)] if per_minute else []
+        self._pace = Pace(clock, limits)
         self._queued: set[str] = set()
         self._sending: set[str] = set()
         self._unanswered: dict[str, int] = {}
@@ -48,8 +60,8 @@ class Execution:
 
     def start(self) -> None:
         """Start the workers."""
-        for _ in range(WORKERS):
-            self._spawn(self._work())
+        for lanes in [tuple(Lane)] * WORKERS + [URGENT] * URGENT_WORKERS:
+            self._spawn(self._work(lanes))
 
     async def stop(self) -> None:
         """End all work. What has not left stays intended in the journal and is resolved at the next start."""
@@ -61,15 +73,12 @@ class Execution:
         """Return whether an order is about to leave or being asked about, so that reconciling must not judge it."""
         return client_id in self._queued or client_id in self._sending
 
-    def carry_out(self, outcome: Outcome, market_price: Decimal | None) -> None:
-        """Queue what a committed step approved; ``market_price`` ranks the orders by distance."""
-        for request in outcome.cancels:
-            self.cancel(request)
-        for approved in outcome.approved:
-            draft = approved.draft
-            distance = abs(draft.price - market_price) if market_price is not None else ZERO
-            self._queued.add(draft.client_id)
-            self._put(_PLACE, distance, approved)
+    def place(self, approved: Approved, distance: Decimal) -> None:
+        """Queue one order; ``distance`` from the market price ranks it among others."""
+        draft = approved.draft
+        self._queued.add(draft.client_id)
+        self._lanes.put(lane_of(draft), draft.symbol, approved, distance)
+        self._news.set()
 
     def cancel(self, request: CancelRequest) -> None:
         """Queue one cancel; an order that has not left yet is simply not sent."""
@@ -78,30 +87,38 @@ class Execution:
             self._queued.discard(request.client_id)
             self._post(OrderCancelled(at=self._clock.now(), client_id=request.client_id))
             return
-        self._put(_CANCEL, ZERO, request)
+        self._lanes.put(Lane.CANCEL, request.symbol, request)
+        self._news.set()
 
-    def _put(self, lane: int, distance: Decimal, item: Approved | CancelRequest) -> None:
-        self._count += 1
-        self._queue.put_nowait((lane, distance, self._count, item))
+    def inquire(self, client_id: str, symbol: str) -> None:
+        """Find out what became of an order that the exchange has just denied knowing."""
+        if not self.busy(client_id):
+            self._sending.add(client_id)
+            self._spawn(self._inquire(client_id, symbol))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _work(self) -> None:
+    async def _work(self, lanes: Collection[Lane]) -> None:
         while True:
-            _, _, _, item = await self._queue.get()
-            match item:
-                case Approved():
-                    await self._place(item)
-                case CancelRequest():
-                    await self._cancel(item)
-                case _:
-                    assert_never(item)
+            match self._lanes.pop(lanes):
+                case None:
+                    self._news.clear()
+                    await self._news.wait()
+                case Approved() as approved:
+                    await self._place(approved)
+                case CancelRequest() as request:
+                    await self._cancel(request)
+                case unknown:
+                    assert_never(unknown)
 
     async def _place(self, approved: Approved) -> None:
         identity = approved.draft.client_id
+        if identity in self._queued and lane_of(approved.draft) is Lane.GRID:
+            # Only grid orders are counted, so they may use all of the limit, as if nothing went before them.
+            await self._pace.turn(Lane.CANCEL, orders=1)
         if identity not in self._queued:
             return
         self._queued.discard(identity)
@@ -144,11 +161,12 @@ class Execution:
             log.exception("cancel_broke_off", client_id=request.client_id)
 
     async def _inquire(self, identity: str, symbol: str) -> None:
-        denials, before = 0, min(self._unanswered.get(identity, 0), len(INQUIRY_SECONDS))
+        denials, waited, before = 0, 0.0, min(self._unanswered.get(identity, 0), len(INQUIRY_SECONDS))
         self._unanswered[identity] = before + 1
         # An order that gets no answer time and again is asked for, and sent again, ever more slowly.
         for seconds in chain(INQUIRY_SECONDS[before:], repeat(INQUIRY_SECONDS[-1])):
             await self._clock.sleep(seconds)
+            waited += seconds
             try:
                 report = await self._exchange.order(identity, symbol)
             except ExchangeUnavailable:
@@ -162,7 +180,7 @@ class Execution:
                 self._post(OrderAccepted(at=self._clock.now(), client_id=identity, exchange_id=report.exchange_id))
                 return
             denials += 1
-            if denials >= DENIALS:
+            if denials >= DENIALS and waited >= ARRIVAL_SECONDS:
                 self._sending.discard(identity)
                 self._post(OrderAbsent(at=self._clock.now(), client_id=identity))
                 return

@@ -15,11 +15,17 @@ from data.grids import GridSpec
 from data.market import Candle, Market, Ticker
 from data.orders import Fill
 from data.values import HUNDRED, ZERO, Millis, Mode, plain
-from engine.allocation import Allocation, allocation_problems, survey
-from engine.desk import AssetView, EngineView
-from engine.exchanges.base import ExchangeUnavailable
-from engine.grid.levels import NOTIONAL_MARGIN, plan_grid
+from engine.account import Account, NoAccount
+from engine.allocation import Allocation
+from engine.arming import arming_problems
+from engine.desk import AccountView, EngineView
+from engine.exchanges.base import ExchangeUnavailable, NotPossible
+from engine.following import order_room
+from engine.funds import AccountFrontDesk, money_problems, position_problems
+from engine.grid.levels import NOTIONAL_MARGIN
+from engine.grid.options import planned_at
 from engine.grid.plan import GridPlan, Problem
+from engine.grid.sizing import plan_grid
 from engine.outcome import Outcome
 from engine.pictures import bot_view, bot_views
 from engine.runner import Runner
@@ -29,7 +35,7 @@ CHART_POINTS = 2000
 """Most equity samples handed out for one chart."""
 
 
-class FrontDesk:
+class FrontDesk(AccountFrontDesk):
     """Implements ``Desk``. Keeps nothing of its own."""
 
     def __init__(
@@ -47,7 +53,8 @@ class FrontDesk:
 
         ``max_bots`` limits how many may be at work at once, ``min_order`` is the smallest order planned, in quote.
         """
-        self._runner, self._equity = runner, equity
+        super().__init__(runner)
+        self._equity = equity
         self._version, self._mode, self._max_bots = version, mode, max_bots
         self._min_order, self._allocation = min_order, allocation or Allocation()
         self._started_at = runner.clock.now()
@@ -63,9 +70,17 @@ class FrontDesk:
 
     async def _start(self, control: StartBot) -> Outcome:
         # Planning also makes sure that the step finds a fresh price to judge the grid by.
-        problems = (await self.plan(control.spec)).problems
-        if problems:
-            return Outcome(sequence=0, event=control, problem=f"{problems[0].field}: {problems[0].problem}")
+        plan = await self.plan(control.spec)
+        if plan.problems:
+            first = plan.problems[0]
+            return Outcome(sequence=0, event=control, problem=f"{first.field}: {first.problem}")
+        if plan.market.perpetual:
+            symbol, account = plan.market.symbol, self._runner.account(plan.spec.mode)
+            try:
+                await account.exchange.prepare(symbol, plan.spec.leverage, plan.spec.margin)
+            except NotPossible as error:
+                return Outcome(sequence=0, event=control, problem=f"leverage: {error}")
+            account.prepared.add(symbol)
         return await self._runner.ask(control)
 
     def engine(self) -> EngineView:
@@ -79,12 +94,15 @@ class FrontDesk:
             trading_state_reason=state.state_reason,
             started_at=self._started_at,
             sequence=state.sequence,
-            connected=runner.reconciled_at is not None and runner.connected,
+            connected=runner.first.connected,
             inbox=runner.waiting,
-            last_reconciled_at=runner.reconciled_at,
+            last_reconciled_at=runner.first.reconciled_at,
             peak_equity=state.peak_equity,
             day_start_equity=state.day_start_equity,
             day=state.day,
+            transferred=state.transferred,
+            accounts=tuple(_account_view(account) for account in runner.accounts.values()),
+            caps=dict(state.armed),
             risk_state=state.risk_state,
         )
 
@@ -103,10 +121,10 @@ class FrontDesk:
         return await self._runner.exchange.markets()
 
     async def market(self, symbol: str) -> Market:
-        """Return one market; ``symbol`` may be ``btcusdt`` or ``BTC/USDT``. Raises ``MarketUnknown``."""
-        wanted = "".join(character for character in symbol.upper() if character.isalnum())
+        """Return one market, ``btcusdt`` or ``BTC/USDT``, perpetual ``btcusdt:usdt``. Raises ``MarketUnknown``."""
+        wanted = _bare(symbol)
         for market in await self._runner.exchange.markets():
-            if f"{market.base}{market.quote}".upper() == wanted:
+            if _bare(market.symbol) == wanted:
                 return market
         return await self._runner.exchange.market(symbol)
 
@@ -120,34 +138,25 @@ class FrontDesk:
 
     async def plan(self, spec: GridSpec) -> GridPlan:
         """Return what starting this grid now would do, with every problem that forbids it."""
+        account = self._runner.accounts.get(spec.mode)
         market = await self.market(spec.symbol)
+        if account is not None:
+            # Filters and fees are those of the account that trades.
+            market = await account.exchange.market(market.symbol)
         spec = msgspec.structs.replace(spec, symbol=market.symbol)
         await self._runner.watch(market.symbol)
         ticker = self._runner.engine.state.tickers.get(market.symbol)
         if ticker is None:
             raise ExchangeUnavailable(f"there is no usable price of {market.symbol}")
         # Planned as if the market asked for the larger orders, and started on the market as it is.
-        plan = msgspec.structs.replace(plan_grid(spec, self._stricter(market), ticker), market=market)
-        further = [problem for problem in (self._too_many(), *self._over_limits(plan)) if problem]
-        further += await self._underfunded(plan)
+        engine = self._runner.engine
+        room = order_room(engine.state, market, spec.mode)
+        plan = plan_grid(spec, self._stricter(market), planned_at(spec, ticker), engine.limits_in_force, room)
+        plan = msgspec.structs.replace(plan, market=market)
+        unarmed = arming_problems(self._runner.engine.state, spec)
+        further = [problem for problem in (self._too_many(), *self._over_limits(plan), *unarmed) if problem]
+        further += await self._of_account(account, plan)
         return msgspec.structs.replace(plan, problems=(*plan.problems, *further))
-
-    async def assets(self) -> Sequence[AssetView]:
-        """Return the account's balances. Raises ``ExchangeUnavailable``."""
-        totals: dict[str, Decimal] = {}
-        for bot in self._runner.engine.state.active_bots():
-            market, books = bot.market, bot.books
-            totals[market.base] = totals.get(market.base, ZERO) + books.base
-            totals[market.quote] = totals.get(market.quote, ZERO) + books.cash
-        return [
-            AssetView(
-                asset=balance.asset,
-                free=balance.free,
-                locked=balance.locked,
-                in_bots=totals.get(balance.asset, ZERO),
-            )
-            for balance in await self._runner.exchange.balances()
-        ]
 
     def fills(self, bot: int | None, limit: int) -> Sequence[Fill]:
         """Return the newest fills, newest first."""
@@ -166,6 +175,15 @@ class FrontDesk:
         return self._equity.range(bot, since, most=CHART_POINTS)
 
     # -- problems only the whole engine can see
+
+    async def _of_account(self, account: Account | None, plan: GridPlan) -> list[Problem]:
+        if account is None:
+            mode, accepted = plan.spec.mode, ", ".join(self._runner.accounts)
+            return [Problem(field="mode", value=mode, problem=str(NoAccount(mode)), accepted=accepted)]
+        found = await money_problems(self._runner, account, plan, self._allocation)
+        if plan.market.perpetual:
+            found += await position_problems(self._runner, account, plan.spec, plan.market)
+        return found
 
     def _stricter(self, market: Market) -> Market:
         filters = market.filters
@@ -200,7 +218,8 @@ class FrontDesk:
                 text = f"the line lies {off:.0f} % from the market, risk_management.price_band_perc allows less"
                 accepted = f"a line within {plain(limits.price_band_percent)} % of {plain(plan.ticker.last)}"
                 found.append(Problem(field=field, value=plain(line), problem=text, accepted=accepted))
-        exposed = sum((bot.books.invested for bot in self._runner.engine.state.active_bots()), plan.spec.investment)
+        alike = [bot for bot in self._runner.engine.state.active_bots() if bot.spec.mode is plan.spec.mode]
+        exposed = sum((bot.books.invested for bot in alike), plan.spec.investment)
         if limits.max_total_exposure is not None and exposed > limits.max_total_exposure:
             text = f"all bots together would invest {plain(exposed)}, over risk_management.max_total_exposure"
             room = max(ZERO, plan.spec.investment - (exposed - limits.max_total_exposure))
@@ -216,30 +235,27 @@ class FrontDesk:
 
     def _over_orders(self, plan: GridPlan) -> list[Problem]:
         most, resting = self._runner.engine.limits.max_open_orders, len(self._runner.engine.state.orders)
-        if most is None or resting + len(plan.slots) <= most:
+        coming = plan.window or len(plan.slots)
+        if most is None or resting + coming <= most:
             return []
         return [
             Problem(
                 field="levels",
                 value=str(plan.spec.levels),
-                problem=f"{resting + len(plan.slots)} orders would rest, over risk_management.max_open_orders",
+                problem=f"{resting + coming} orders would rest, over risk_management.max_open_orders",
                 accepted=f"at most {most - resting + 1} lines" if most > resting else "stop a bot first",
             )
         ]
 
-    async def _underfunded(self, plan: GridPlan) -> list[Problem]:
-        """Refuse to promise money twice: what bots hold in cash is theirs, whether it rests in orders or not."""
-        spec, market = plan.spec, plan.market
-        totals = {balance.asset: balance.free + balance.locked for balance in await self._runner.exchange.balances()}
-        account = survey(self._runner.engine.state, totals, market, plan.ticker.last)
-        total = account.uncommitted
-        if spec.investment <= total:
-            return allocation_problems(spec, market, account, self._allocation)
-        return [
-            Problem(
-                field="investment",
-                value=plain(spec.investment),
-                problem=f"only {plain(max(total, ZERO))} {market.quote} are not in use by bots",
-                accepted=f"at most {plain(max(total, ZERO))}",
-            )
-        ]
+
+def _account_view(account: Account) -> AccountView:
+    return AccountView(
+        mode=account.mode,
+        exchange=account.exchange.name,
+        connected=account.connected,
+        last_reconciled_at=account.reconciled_at,
+    )
+
+
+def _bare(symbol: str) -> str:
+    return "".join(character for character in symbol.upper() if character.isalnum())

@@ -7,6 +7,7 @@ import msgspec
 from data.decisions import Decision
 from data.events import Event
 from data.orders import Refused
+from data.values import Mode
 from engine.risk import Approved
 
 
@@ -15,6 +16,7 @@ class CancelRequest(msgspec.Struct, frozen=True):
 
     client_id: str
     symbol: str
+    mode: Mode
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

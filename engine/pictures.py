@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from data.values import ZERO
+from engine.following import view
 from engine.grid.slots import Slot
 from engine.state import Bot, EngineState, mark_price
 from engine.views import BotStatus, BotView, Profit, SlotView
@@ -21,7 +22,7 @@ def bot_view(state: EngineState, bot: Bot) -> BotView:
         status=bot.status,
         position=bot.position,
         lines=bot.lines,
-        slots=tuple(_slot_view(slot) for slot in bot.slots),
+        slots=_slot_views(bot),
         orders=tuple(state.live_orders(bot)),
         started_at=bot.started_at,
         stopped_at=bot.stopped_at,
@@ -29,6 +30,8 @@ def bot_view(state: EngineState, bot: Bot) -> BotView:
         start_price=bot.start_price,
         ticker=state.tickers.get(bot.market.symbol),
         profit=profit(bot, mark) if mark is not None else None,
+        danger=bot.danger,
+        versions=bot.versions,
     )
 
 
@@ -56,12 +59,19 @@ def profit(bot: Bot, mark: Decimal) -> Profit:
         identity_error=books.identity_error(mark) or ZERO,
         buy_and_hold=books.buy_and_hold(mark),
         hold_initial_mix=books.hold_initial_mix(mark),
-        cycles=sum(slot.cycles for slot in bot.slots),
+        cycles=bot.cycles_before + sum(slot.cycles for slot in bot.slots),
         fills=books.fills,
+        funding=books.funding,
     )
 
 
-def _slot_view(slot: Slot) -> SlotView:
+def _slot_views(bot: Bot) -> tuple[SlotView, ...]:
+    near = view(bot)
+    places = enumerate(bot.slots)
+    return tuple(_slot_view(slot, virtual=not near.first <= place < near.end) for place, slot in places)
+
+
+def _slot_view(slot: Slot, *, virtual: bool) -> SlotView:
     return SlotView(
         index=slot.index,
         lower=slot.lower,
@@ -71,4 +81,5 @@ def _slot_view(slot: Slot) -> SlotView:
         buying=slot.buying,
         selling=slot.selling,
         cycles=slot.cycles,
+        virtual=virtual,
     )

@@ -1,7 +1,8 @@
 """Comparing our books with the exchange: the same code at start, after every reconnect, and every few minutes.
 
 Order of work: own fills since the last one known (with overlap, told apart by trade id), then every order we believe
-live, then what rests on the exchange that we do not know. Fills go first: an order that is gone may have filled.
+live, the stops that wait on the exchange among them, then what rests there that we do not know, then what the account
+holds. Fills go first: an order that is gone may have filled.
 """
 
 from __future__ import annotations
@@ -10,165 +11,187 @@ from collections.abc import Sequence
 
 import structlog
 
-from data.events import OrderAbsent, OrderAccepted, OrderCancelled, OrderFilled, Reconciled
-from data.orders import Fill, Order, OrderStatus, parse_client_id
-from data.values import ZERO, Millis, plain
-from engine.exchanges.base import OrderReport
+from data.events import MarketChanged, OrderAccepted, OrderCancelled, Reconciled
+from data.orders import Order, OrderStatus, Purpose, bot_of, installation_of
+from data.values import Millis, Mode, plain
+from engine.account import Account
+from engine.exchanges.base import MarketUnknown, OrderReport
+from engine.holdings import Gap, find_gap
 from engine.outcome import CancelRequest
+from engine.recovery import OVERLAP, recover_fills, recover_funding
 from engine.runner import Runner
 from engine.state import EngineState
 
-OVERLAP: Millis = 600_000
-"""How far before the last known fill to look again: exchanges may report trades late or out of order."""
+LONG_OVERLAP: Millis = 86_400_000
+"""How far before an order to look for its trades once they were not found after it."""
 
-SETTLING: Millis = 30_000
-"""Age below which an order that was accepted is not taken for gone because one answer does not know it."""
+LASTING: Millis = 30_000
+"""How long a difference must have been there: an exchange shows one trade in streams, lists and balances at different
+moments."""
 
-LOOKS = 5
-"""Times to compare balances with the books while fills keep coming; a later round compares again."""
+VAIN_LOOKS = 3
+"""Times to look in vain for the trades of an order reported as filled before people are told."""
 
 log = structlog.get_logger(__name__)
 
 
-async def reconcile(runner: Runner, symbol: str) -> Reconciled:
-    """Bring the books of one market in line with the exchange. Raises ``ExchangeUnavailable``."""
-    state = runner.engine.state
-    fills = await runner.exchange.fills(symbol, _since(state, symbol))
-    resting = await runner.exchange.open_orders(symbol)
-    recovered = _recover_fills(runner, fills)
+async def reconcile(runner: Runner, symbol: str, mode: Mode) -> Reconciled:
+    """Bring the books of one market in line with one account. Raises ``ExchangeUnavailable``, ``NoAccount``."""
+    account = runner.account(mode)
+    async with account.comparing[symbol]:
+        return await _reconcile(runner, account, symbol)
+
+
+async def _reconcile(runner: Runner, account: Account, symbol: str) -> Reconciled:
+    recovered = await recover_fills(runner, account, symbol)
+    await recover_funding(runner, account, symbol)
+    resting = await account.exchange.open_orders(symbol)
     await runner.settled()
-    resolved = await _resolve_orders(runner, symbol, {report.client_id: report for report in resting})
-    foreign = _unknown_orders(runner, resting)
+    resolved = await _resolve_orders(runner, account, symbol, {report.client_id: report for report in resting})
+    foreign = _unknown_orders(runner, account, resting)
+    await _compare_rules(runner, account, symbol)
     await runner.settled()
     report = Reconciled(
         at=runner.clock.now(),
         symbol=symbol,
+        mode=account.mode,
         recovered_fills=recovered,
         resolved_orders=resolved,
         foreign_orders=foreign,
-        gap=await _gap(runner, symbol),
+        gap=await _lasting_gap(runner, account, symbol),
     )
     runner.post(report)
     await runner.settled()
     if recovered or resolved or foreign or report.gap:
-        log.info("reconciled", symbol=symbol, fills=recovered, orders=resolved, foreign=len(foreign), gap=report.gap)
+        log.info(
+            "reconciled",
+            symbol=symbol,
+            mode=account.mode,
+            fills=recovered,
+            orders=resolved,
+            foreign=len(foreign),
+            gap=report.gap,
+        )
     return report
 
 
-def _since(state: EngineState, symbol: str) -> Millis:
-    last = state.last_fill_at.get(symbol)
-    if last is not None:
-        return last - OVERLAP
-    return min((bot.started_at for bot in state.active_bots(symbol)), default=0) - OVERLAP
+async def _compare_rules(runner: Runner, account: Account, symbol: str) -> None:
+    """Tell the bots of a market when its filters, fees or tiers are no longer those they trade by."""
+    bots = [bot for bot in runner.engine.state.active_bots(symbol) if bot.spec.mode is account.mode]
+    if not bots:
+        return
+    try:
+        market = await account.exchange.market(symbol)
+    except MarketUnknown:
+        return
+    if any(bot.market != market for bot in bots):
+        runner.post(MarketChanged(at=runner.clock.now(), symbol=symbol, mode=account.mode, market=market))
 
 
-def _booked(state: EngineState, fill: Fill) -> bool:
-    done = state.finished.get(fill.client_id)
-    return fill.trade_id in (done.trades if done else state.trades.get(fill.client_id, ()))
+def _live_on(state: EngineState, account: Account, symbol: str) -> list[Order]:
+    orders = state.orders.values()
+    return [order for order in orders if order.draft.symbol == symbol and order.draft.mode is account.mode]
 
 
-def _recover_fills(runner: Runner, fills: Sequence[Fill]) -> int:
-    state, now = runner.engine.state, runner.clock.now()
-    lost = [
-        fill
-        for fill in fills
-        if (fill.client_id in state.orders or fill.client_id in state.finished) and not _booked(state, fill)
-    ]
-    for fill in lost:
-        runner.post(OrderFilled(at=now, fill=fill))
-    return len(lost)
-
-
-async def _resolve_orders(runner: Runner, symbol: str, resting: dict[str, OrderReport]) -> int:
+async def _resolve_orders(runner: Runner, account: Account, symbol: str, resting: dict[str, OrderReport]) -> int:
     resolved = 0
-    for order in list(runner.engine.state.orders.values()):
-        draft = order.draft
-        if draft.symbol != symbol or runner.execution.busy(draft.client_id):
+    for order in _live_on(runner.engine.state, account, symbol):
+        identity = order.draft.client_id
+        if account.execution.busy(identity):
             continue
-        report = resting.get(draft.client_id)
+        report = resting.get(identity)
         if report is None:
             before = (order.status, order.exchange_id, order.filled)
-            report = await runner.exchange.order(draft.client_id, symbol)
-            known = runner.engine.state.orders.get(draft.client_id) is order
+            report = await account.exchange.order(identity, symbol)
+            known = runner.engine.state.orders.get(identity) is order
             if not known or before != (order.status, order.exchange_id, order.filled):
                 # The stream told us while we were asking.
                 continue
-            if runner.execution.busy(draft.client_id):
+            if report is None:
+                # It may still be under way, and be denied for a moment when it is there; believing one answer would
+                # double it.
+                account.execution.inquire(identity, symbol)
                 continue
-            if report is None and order.exchange_id and runner.clock.now() - order.at < SETTLING:
-                # An exchange may deny for a moment what it has just confirmed; believing it would double the order.
-                continue
-        if report is not None and report.filled > order.filled:
+        if _lacks_fills(order, report):
             # A fill older than the overlap was missed. Fills come before judgement; the next round judges the order.
-            _recover_fills(runner, await runner.exchange.fills(symbol, order.at - OVERLAP))
-            await runner.settled()
-            continue
-        resolved += _resolve(runner, order, report)
+            await _look_for_fills(runner, account, order, report)
+        else:
+            resolved += _resolve(runner, account, order, report)
     await runner.settled()
     return resolved
 
 
-def _resolve(runner: Runner, order: Order, report: OrderReport | None) -> int:
+def _lacks_fills(order: Order, report: OrderReport) -> bool:
+    # A protective stop closes what is open, whatever was open when it was laid.
+    whole = report.status is OrderStatus.FILLED and order.draft.purpose is not Purpose.PROTECT
+    return whole or report.filled > order.filled
+
+
+async def _look_for_fills(runner: Runner, account: Account, order: Order, report: OrderReport) -> None:
+    identity, symbol = order.draft.client_id, order.draft.symbol
+    vain = account.vain_looks.get(identity, 0)
+    await recover_fills(runner, account, symbol, order.at - (LONG_OVERLAP if vain else OVERLAP))
+    await runner.settled()
+    if runner.engine.state.orders.get(identity) is order and _lacks_fills(order, report):
+        account.vain_looks[identity] = vain + 1
+
+
+async def _lasting_gap(runner: Runner, account: Account, symbol: str) -> Gap:
+    """Return what differs from the books; an amount counts only if it was the same some time ago."""
+    gap = await find_gap(runner, account, symbol) or _untold(runner.engine.state, account, symbol)
+    if "short" not in gap:
+        account.differs_since.pop(symbol, None)
+        return gap
+    now = runner.clock.now()
+    before, since = account.differs_since.get(symbol, ({}, now))
+    if [before.get(name) for name in ("asset", "short")] != [gap["asset"], gap["short"]]:
+        since = now
+    account.differs_since[symbol] = (gap, since)
+    return gap if now - since >= LASTING else {}
+
+
+def _untold(state: EngineState, account: Account, symbol: str) -> Gap:
+    """Return the first order whose trades the exchange has owed us for several looks."""
+    account.vain_looks = {identity: looks for identity, looks in account.vain_looks.items() if identity in state.orders}
+    for order in _live_on(state, account, symbol):
+        identity = order.draft.client_id
+        if account.vain_looks.get(identity, 0) >= VAIN_LOOKS:
+            expected, found = plain(order.draft.quantity), plain(order.filled)
+            return {
+                "asset": f"trades of {identity}",
+                "expected": expected,
+                "found": found,
+                "short": plain(order.remaining),
+            }
+    return {}
+
+
+def _resolve(runner: Runner, account: Account, order: Order, report: OrderReport) -> int:
     """Post what the exchange's word on one order means for ours; return 1 when it was news."""
-    now, identity = runner.clock.now(), order.draft.client_id
-    if report is None:
-        runner.post(OrderAbsent(at=now, client_id=identity))
+    now, draft = runner.clock.now(), order.draft
+    if not report.status.live:
+        runner.post(OrderCancelled(at=now, client_id=draft.client_id))
         return 1
-    match report.status:
-        case OrderStatus.CANCELLED | OrderStatus.REJECTED:
-            runner.post(OrderCancelled(at=now, client_id=identity))
-            return 1
-        case OrderStatus.FILLED:
-            return 0
-        case _:
-            known = bool(order.exchange_id)
-            if not known:
-                runner.post(OrderAccepted(at=now, client_id=identity, exchange_id=report.exchange_id))
-            elif order.status is OrderStatus.CANCELLING:
-                runner.execution.cancel(CancelRequest(identity, order.draft.symbol))
-            return 0 if known else 1
+    if not order.exchange_id:
+        runner.post(OrderAccepted(at=now, client_id=draft.client_id, exchange_id=report.exchange_id))
+        return 1
+    if order.status is OrderStatus.CANCELLING:
+        account.execution.cancel(CancelRequest(draft.client_id, draft.symbol, draft.mode))
+    return 0
 
 
-def _unknown_orders(runner: Runner, resting: Sequence[OrderReport]) -> tuple[str, ...]:
+def _unknown_orders(runner: Runner, account: Account, resting: Sequence[OrderReport]) -> tuple[str, ...]:
     """Cancel orders of our bots that the books no longer want; return the ids of orders that are not ours."""
     state, foreign = runner.engine.state, []
     for report in resting:
-        if report.client_id in state.orders:
+        identity = report.client_id
+        if identity in state.orders:
             continue
-        key = parse_client_id(report.client_id)
-        if key is None or key.bot not in state.bots:
-            foreign.append(report.client_id)
-        elif report.client_id in state.finished:
-            runner.execution.cancel(CancelRequest(report.client_id, report.symbol))
+        bot = state.bots.get(bot_of(identity))
+        ours = bot is not None and installation_of(identity) == bot.tag
+        if ours and identity in state.finished:
+            account.execution.cancel(CancelRequest(identity, report.symbol, account.mode))
         else:
-            # It has the name of ours and is none that we know, as after going back to an old copy of the books.
-            foreign.append(report.client_id)
+            # Somebody else's, or one with the name of ours that we do not know, as after going back to an old copy.
+            foreign.append(identity)
     return tuple(foreign)
-
-
-async def _gap(runner: Runner, symbol: str) -> dict[str, str]:
-    """Return which asset the account is short of, against what the bots' books say they hold; empty when none.
-
-    Fills go on while balances are asked for, and may be told of later than balances show them. What looks short counts
-    only when no fill came to light from before the question until after it.
-    """
-    for _ in range(LOOKS):
-        bots = list(runner.engine.state.active_bots())
-        market = next((bot.market for bot in bots if bot.market.symbol == symbol), None)
-        if market is None:
-            return {}
-        holders = [bot for bot in bots if bot.market.base == market.base]
-        fills = sum(bot.books.fills for bot in holders)
-        balances = {balance.asset: balance.total for balance in await runner.exchange.balances()}
-        await runner.settled()
-        held = sum((bot.books.base for bot in holders), ZERO)
-        found = balances.get(market.base, ZERO)
-        # Less than one step cannot be sold anyway; more than the bots hold is the person's own.
-        if held - found < market.filters.quantity_step:
-            return {}
-        for each in sorted({bot.market.symbol for bot in holders}):
-            _recover_fills(runner, await runner.exchange.fills(each, _since(runner.engine.state, each)))
-        await runner.settled()
-        if fills == sum(bot.books.fills for bot in holders):
-            return {"asset": market.base, "expected": plain(held), "found": plain(found), "short": plain(held - found)}
-    return {}

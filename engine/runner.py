@@ -11,14 +11,15 @@ from functools import partial
 import msgspec
 import structlog
 
-from data.events import Control, EngineStarted, Event, TickerMoved
+from data.events import Control, EngineStarted, Event, OrderRejected, RejectReason, TickerMoved
 from data.journal import Journal
 from data.market import Ticker
-from data.values import ZERO, Millis
+from data.orders import Draft
+from data.values import ONE, ZERO, Millis, Mode
+from engine.account import Account, NoAccount
 from engine.clock import Clock
 from engine.core import Engine
 from engine.exchanges.base import Exchange, ExchangeUnavailable, MarketUnknown, StreamRestored, Told
-from engine.execution import Execution
 from engine.outcome import Outcome
 from engine.recording import entry_of, rebuild
 from engine.risk import RiskLimits
@@ -38,18 +39,31 @@ _Item = tuple[Event, "asyncio.Future[Outcome] | None"]
 class Runner:
     """Owns the engine while it runs: inbox in, journal and execution out."""
 
-    def __init__(self, engine: Engine, journal: Journal, exchange: Exchange, clock: Clock) -> None:
-        """Run ``engine``, rebuilt from ``journal``, against ``exchange``."""
-        self.engine, self.journal, self.exchange, self.clock = engine, journal, exchange, clock
-        self.execution = Execution(exchange, self.post, clock)
+    def __init__(
+        self,
+        engine: Engine,
+        journal: Journal,
+        exchanges: Sequence[Exchange],
+        clock: Clock,
+        *,
+        tag: str = "",
+        per_minute: int | None = None,
+    ) -> None:
+        """Run ``engine``, rebuilt from ``journal``, against one account per mode.
+
+        The first of ``exchanges`` is the one whose markets, tickers and candles people see. ``tag`` names this
+        installation, ``per_minute`` is how many grid orders may leave for one account.
+        """
+        self.engine, self.journal, self.clock = engine, journal, clock
+        self.exchange = exchanges[0]
+        self.accounts = {exchange.mode: Account(exchange, self.post, clock, per_minute) for exchange in exchanges}
+        self.first = self.accounts[self.exchange.mode]
+        self._tag = tag
         self.witnesses: list[Observer] = []
         """Told of every durable outcome within the transaction that commits it: no kill comes between the two, and what
         they write about a step that cannot be committed is taken back with it."""
         self.observers: list[Observer] = []
         self.failure: Exception | None = None
-        self.connected = False
-        """Whether the last reconciling reached the exchange."""
-        self.reconciled_at: Millis | None = None
         self._inbox: deque[_Item] = deque()
         self._batch: list[_Item] = []
         self._ticks: dict[str, TickerMoved] = {}
@@ -63,32 +77,40 @@ class Runner:
 
     async def start(self, version: str) -> None:
         """Begin to consume. Connecting and reconciling are the caller's next steps."""
-        self.execution.start()
+        for account in self.accounts.values():
+            account.looked_at = self.engine.state.last_fills(account.mode)
+            account.execution.start()
         self._task = asyncio.get_running_loop().create_task(self._run(), name="engine")
-        self.post(EngineStarted(at=self.clock.now(), version=version, limits=self.engine.limits))
+        self.post(EngineStarted(at=self.clock.now(), version=version, limits=self.engine.limits, tag=self._tag))
         await self.settled()
 
-    async def connect(self) -> None:
-        """Connect to the exchange; order updates flow from here on. Raises ``ExchangeUnavailable``; may be repeated.
+    async def connect(self, mode: Mode | None = None) -> None:
+        """Connect one account or all; order updates flow from here on. Raises ``ExchangeUnavailable``, may be repeated.
 
         What the exchange reports at once (fills from while we were away) waits for current prices: a decision about it
         without a price would be refused.
         """
+        for account in self.accounts.values() if mode is None else [self.account(mode)]:
+            await self._connect(account)
+
+    async def _connect(self, account: Account) -> None:
         early: list[Told] = []
         arrive = early.append
 
         def emit(event: Told) -> None:
-            arrive(event)
+            if type(event) is not TickerMoved or self._quotes(account):
+                arrive(event)
 
-        await self.exchange.open(emit)
+        await account.exchange.open(emit)
         try:
-            listed = await self.listed(self.watched())
-            await self.exchange.subscribe(frozenset(listed))
-            await self.refresh(listed)
+            listed = await self.listed(self.watched(account.mode), account.mode)
+            await account.exchange.subscribe(frozenset(listed))
+            await self.refresh(listed, account.mode)
         finally:
             arrive = self.post
             for event in early:
                 self.post(event)
+        account.opened = True
         await self.settled()
 
     async def stop(self) -> None:
@@ -98,13 +120,31 @@ class Runner:
         self._wake.set()
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
-        await self.execution.stop()
-        await self.exchange.close()
+        for account in self.accounts.values():
+            await account.execution.stop()
+            await account.exchange.close()
 
     async def wait(self) -> None:
         """Wait until the engine ends. Raises what ended it, if it was not ``stop``."""
         if self._task is not None:
             await asyncio.shield(self._task)
+
+    # -- accounts
+
+    def account(self, mode: Mode) -> Account:
+        """Return the account that serves the bots of ``mode``. Raises ``NoAccount``."""
+        account = self.accounts.get(mode)
+        if account is None:
+            raise NoAccount(mode)
+        return account
+
+    def _same_market(self, account: Account) -> bool:
+        """Return whether an account's exchange shows the prices people see: a test environment has its own."""
+        return account.mode is self.exchange.mode or Mode.TESTNET not in (account.mode, self.exchange.mode)
+
+    def _quotes(self, account: Account) -> bool:
+        """Return whether ticks of an account are wanted: those of the first, and of a stand-in while it is away."""
+        return account.exchange is self.exchange or (not self.first.connected and self._same_market(account))
 
     # -- inbox
 
@@ -116,6 +156,7 @@ class Runner:
     def post(self, event: Event | StreamRestored) -> None:
         """Put an event into the inbox. A newer tick of a market replaces one that still waits."""
         if isinstance(event, StreamRestored):
+            self.account(event.mode).interrupted.set()
             return
         if type(event) is TickerMoved:
             if not _sound(event.ticker):
@@ -146,11 +187,16 @@ class Runner:
 
     # -- markets
 
-    def watched(self) -> frozenset[str]:
-        """Return the symbols whose tickers are wanted: those of active bots, and those asked for of late."""
+    def watched(self, mode: Mode | None = None) -> frozenset[str]:
+        """Return the symbols whose tickers are wanted: those of active bots, and those asked for of late.
+
+        The first account streams them for all; another one those of its own bots.
+        """
         now = self.clock.now()
         recent = {symbol for symbol, until in self._watched.items() if until > now}
-        return frozenset(recent | {bot.market.symbol for bot in self.engine.state.active_bots()})
+        everyone = mode is None or mode is self.exchange.mode
+        traded = {bot.market.symbol for bot in self.engine.state.active_bots() if everyone or bot.spec.mode is mode}
+        return frozenset(recent | traded)
 
     async def watch(self, symbol: str, seconds: int = 600) -> None:
         """Stream a market for a while and take its price over. Raises ``ExchangeUnavailable``, ``MarketUnknown``."""
@@ -161,32 +207,50 @@ class Runner:
             await self.exchange.subscribe(self.watched())
         await self.refresh([symbol])
 
-    async def refresh(self, symbols: Sequence[str]) -> None:
-        """Post current tickers. Raises ``ExchangeUnavailable``."""
-        for symbol in symbols:
-            ticker = await self.exchange.ticker(symbol)
-            self.post(TickerMoved(at=self.clock.now(), ticker=ticker))
+    async def refresh(self, symbols: Iterable[str], mode: Mode | None = None) -> None:
+        """Post current tickers. Raises ``ExchangeUnavailable``, unless asked for the sake of another than the first.
+
+        Without prices an account cannot place orders, but its books can be kept.
+        """
+        try:
+            for symbol in symbols:
+                self.post(TickerMoved(at=self.clock.now(), ticker=await self._ticker(symbol)))
+        except ExchangeUnavailable as error:
+            if mode is None or mode is self.exchange.mode:
+                raise
+            log.warning("prices_unavailable", mode=mode, reason=str(error))
         await self.settled()
 
-    async def listed(self, symbols: Iterable[str]) -> list[str]:
-        """Return those of ``symbols`` that the exchange lists. Raises ``ExchangeUnavailable``.
+    async def _ticker(self, symbol: str) -> Ticker:
+        try:
+            return await self.exchange.ticker(symbol)
+        except ExchangeUnavailable:
+            for account in self.accounts.values():
+                if account.exchange is not self.exchange and self._same_market(account):
+                    return await account.exchange.ticker(symbol)
+            raise
+
+    async def listed(self, symbols: Iterable[str], mode: Mode | None = None) -> list[str]:
+        """Return those of ``symbols`` that the exchange (of ``mode``) lists. Raises ``ExchangeUnavailable``.
 
         A market that is gone, or that another exchange was configured for, must not keep the others from their work.
         """
+        exchange = self.exchange if mode is None else self.account(mode).exchange
         found = []
         for symbol in sorted(symbols):
             try:
-                await self.exchange.market(symbol)
+                await exchange.market(symbol)
             except MarketUnknown:
-                log.error("market_not_listed", symbol=symbol, exchange=self.exchange.name)
+                log.error("market_not_listed", symbol=symbol, exchange=exchange.name)
             else:
                 found.append(symbol)
         return found
 
-    async def resubscribe(self) -> None:
-        """Stream exactly the watched markets."""
+    async def resubscribe(self, mode: Mode) -> None:
+        """Have an account stream exactly the markets it should."""
         try:
-            await self.exchange.subscribe(frozenset(await self.listed(self.watched())))
+            wanted = frozenset(await self.listed(self.watched(mode), mode))
+            await self.account(mode).exchange.subscribe(wanted)
         except ExchangeUnavailable as error:
             log.warning("subscribe_failed", reason=str(error))
 
@@ -233,16 +297,28 @@ class Runner:
             self._release(outcome, future)
 
     def _release(self, outcome: Outcome, future: asyncio.Future[Outcome] | None) -> None:
-        if outcome.approved or outcome.cancels:
-            self.execution.carry_out(outcome, self._price(outcome))
+        for request in outcome.cancels:
+            if (account := self.accounts.get(request.mode)) is not None:
+                account.execution.cancel(request)
+        for approved in outcome.approved:
+            draft = approved.draft
+            if (account := self.accounts.get(draft.mode)) is not None:
+                account.execution.place(approved, self._distance(draft))
+            else:
+                self._reject(draft)
         if future is not None and not future.done():
             future.set_result(outcome)
         _tell(self.observers, outcome)
 
-    def _price(self, outcome: Outcome) -> Decimal | None:
-        symbols = {approved.draft.symbol for approved in outcome.approved}
-        ticker = self.engine.state.tickers.get(next(iter(symbols))) if len(symbols) == 1 else None
-        return ticker.last if ticker else None
+    def _reject(self, draft: Draft) -> None:
+        why = str(NoAccount(draft.mode))
+        self.post(
+            OrderRejected(at=self.clock.now(), client_id=draft.client_id, reason=RejectReason.UNAUTHORISED, message=why)
+        )
+
+    def _distance(self, draft: Draft) -> Decimal:
+        ticker = self.engine.state.tickers.get(draft.symbol)
+        return abs(draft.price / ticker.last - ONE) if ticker else ZERO
 
     def _fail_waiting(self, error: Exception) -> None:
         for _, future in (*self._batch, *self._inbox):

@@ -12,14 +12,24 @@ from data.events import StopReason
 from data.grids import GridSpec
 from data.limits import RiskLimits
 from data.market import FeeAsset, Market, Ticker
-from data.orders import Draft, Order, OrderKey, OrderStatus, OrderType, Purpose, client_id
-from data.values import ONE, ZERO, Millis, Side
+from data.orders import PROTECTION, WHOLE, Draft, Order, OrderKey, OrderStatus, OrderType, Purpose, client_id
+from data.values import ONE, ZERO, Millis, Mode, Side, floor_to
 from engine.grid.accounting import Books
 from engine.grid.slots import Slot
-from engine.views import BotStatus, RangePosition
+from engine.views import BotStatus, Danger, RangePosition, Version
 
 KEEP_FINISHED = 4096
 """Finished orders kept to recognise late and repeated fills; far more than any reconcile overlap returns."""
+
+
+class Recentre(msgspec.Struct, frozen=True, kw_only=True):
+    """A grid that is about to take the place of the one a bot has."""
+
+    spec: GridSpec
+    asked: bool
+    """A person asked for it: no gate applies."""
+    sold: bool = False
+    """What the new grid does not need was offered at market once; what is left rides on."""
 
 
 class Bot(msgspec.Struct, kw_only=True):
@@ -40,9 +50,13 @@ class Bot(msgspec.Struct, kw_only=True):
     position: RangePosition = RangePosition.INSIDE
     live: list[str] = []
     offered: Decimal = ZERO
-    """Base in live sells."""
+    """Base in live sells, stops left out."""
+    asked: Decimal = ZERO
+    """Quote that live sells bring, before fees."""
+    bidding: Decimal = ZERO
+    """Base in live buys, stops left out."""
     bid: Decimal = ZERO
-    """Quote that live buys will take, fees included."""
+    """Quote that live buys will take; fees included on spot, where they are paid of the same money."""
     whole_cycle: dict[Side, int] = {}
     """Number of orders of the whole bot (initial, close), per side."""
     sell_on_stop: bool = False
@@ -50,6 +64,30 @@ class Bot(msgspec.Struct, kw_only=True):
     """The closing sale was refused or rejected: try again when asked to decide."""
     waiting: bool = False
     """An order of the whole bot lacked a price: try again at the next tick."""
+    protect_cycle: dict[Side, int] = {}
+    """Number of protective stops, per side."""
+    protect_blocked: bool = False
+    """The protective stop was refused or rejected: try again when asked to decide."""
+    danger: Danger = Danger.SAFE
+    next_slot: int = 0
+    """Number of the next new slot, when above those of all slots: a number names one slot and is never used again."""
+    offset: int = 0
+    """Which of the lines that the spec's spacing lays is the lowest: 0 until the grid has trailed."""
+    trail_ended: bool = False
+    """The grid could follow the price no further; it tries again once price was back in the range."""
+    cycles_before: int = 0
+    """Cycles of slots that have left."""
+    size: Decimal = ZERO
+    """Base that a slot is made for from its next purchase on, where profit is reinvested."""
+    window: int = 0
+    """Most orders that may rest at once, those nearest to ``focus``; 0 when all slots have theirs."""
+    focus: Decimal = ZERO
+    versions: tuple[Version, ...] = ()
+    """Closing figures of the grids before this one."""
+    outside_since: Millis | None = None
+    """When price left the range."""
+    recentre: Recentre | None = None
+    """The grid to come, once the book is clear of this one."""
     stopped_at: Millis | None = None
     stop_price: Decimal | None = None
     stop_reason: StopReason | None = None
@@ -61,28 +99,58 @@ class Bot(msgspec.Struct, kw_only=True):
 
     def rest(self, draft: Draft, quantity: Decimal) -> None:
         """Add ``quantity`` (negative: take away) to what rests of ``draft``."""
+        if draft.purpose is Purpose.PROTECT:
+            return
         if draft.side is Side.SELL:
             self.offered += quantity
+            self.asked += quantity * draft.price
         else:
+            self.bidding += quantity
             self.bid += quantity * draft.price * self.with_fee(draft)
-        if draft.slot >= 0:
-            self.slots[draft.slot].rest(draft.side, quantity)
+        slot = self.slot(draft.slot)
+        if slot is not None:
+            slot.rest(draft.side, quantity)
+
+    def slot(self, number: int) -> Slot | None:
+        """Return the slot of a number; None for an order of the whole bot, and for a slot that has left the grid."""
+        if number < 0:
+            return None
+        slots = self.slots
+        place = number - slots[0].index if slots else 0
+        if 0 <= place < len(slots) and slots[place].index == number:
+            return slots[place]
+        return next((slot for slot in slots if slot.index == number), None)
+
+    def number_slot(self) -> int:
+        """Return the number of a new slot, and count it."""
+        number = max(self.next_slot, *(slot.index + 1 for slot in self.slots), 0)
+        self.next_slot = number + 1
+        return number
 
     def with_fee(self, draft: Draft) -> Decimal:
-        """Return the quote a buy takes per quote of its notional; a fee taken from what it brings in costs no quote."""
+        """Return the quote a buy takes per quote of its notional.
+
+        A fee taken from what it brings in costs no quote; on a perpetual the margin's reserve pays it.
+        """
         fees = self.market.fees
-        if fees.asset is FeeAsset.RECEIVED:
+        if fees.asset is FeeAsset.RECEIVED or self.market.perpetual:
             return ONE
         return ONE + (fees.maker if draft.type is OrderType.LIMIT_MAKER else fees.taker)
 
-    def next_key(self, side: Side) -> OrderKey:
-        """Return the key of the next order of the whole bot, and count it."""
-        cycle = self.whole_cycle[side] = self.whole_cycle.get(side, 0) + 1
-        return OrderKey(self.id, self.version, -1, side, cycle)
+    def closable(self, price: Decimal) -> Decimal:
+        """Return the base that closing orders can sell or buy back; zero when it is under the market's minimum."""
+        filters, perpetual = self.market.filters, self.market.perpetual
+        quantity = floor_to(abs(self.books.base) if perpetual else self.books.base, filters.quantity_step)
+        enough = quantity >= filters.min_quantity and (perpetual or quantity * price >= filters.min_notional)
+        return max(quantity, ZERO) if enough else ZERO
 
     def whole_draft(self, side: Side, purpose: Purpose, price: Decimal, quantity: Decimal) -> Draft:
-        """Return a market order of the whole bot."""
-        return self._draft(self.next_key(side), OrderType.MARKET, purpose, price, quantity)
+        """Return a market order of the whole bot, or a stop that protects it."""
+        stop = purpose is Purpose.PROTECT
+        counts = self.protect_cycle if stop else self.whole_cycle
+        cycle = counts[side] = counts.get(side, 0) + 1
+        key = OrderKey(self.id, self.version, PROTECTION if stop else WHOLE, side, cycle)
+        return self._draft(key, OrderType.STOP_MARKET if stop else OrderType.MARKET, purpose, price, quantity)
 
     def slot_draft(self, slot: Slot, side: Side, order_type: OrderType, quantity: Decimal) -> Draft:
         """Return the next order of one side of a slot, at its line."""
@@ -104,6 +172,7 @@ class Bot(msgspec.Struct, kw_only=True):
             purpose=purpose,
             price=price,
             quantity=quantity,
+            reduce_only=self.market.perpetual and purpose in (Purpose.CLOSE, Purpose.PROTECT),
         )
 
 
@@ -124,28 +193,49 @@ class EngineState(msgspec.Struct, kw_only=True):
     trades: dict[str, list[str]] = {}
     """Trade ids already booked, by live client id."""
     finished: dict[str, Finished] = {}
+    payments: dict[str, int] = {}
+    """Funding and transfers already booked, by id, and the bot they concerned."""
     plans: dict[str, int] = {}
     """Applied plan ids and the bot they concerned."""
     last_fill_at: dict[str, Millis] = {}
-    """Instant of the newest booked fill, by symbol: where reconciling starts to look."""
+    """Instant of the newest booked fill, by ``market_key``: where reconciling starts to look."""
     person_state: TradingState = TradingState.ACTIVE
     risk_state: TradingState = TradingState.ACTIVE
     state_reason: str = ""
     peak_equity: Decimal = ZERO
     day_start_equity: Decimal = ZERO
     day: int = 0
+    transferred: Decimal = ZERO
+    """Quote that came by other ways than trading, less what left, ever since."""
     reconciled: dict[str, tuple[str, ...]] = {}
-    """What the last comparison with the exchange found amiss, by symbol: foreign orders, and base that is missing."""
+    """What the last comparison with an exchange found amiss, by ``market_key``: foreign orders, and what is missing."""
     limits: RiskLimits | None = None
     """What risk judges by, as the last start told; None before the first."""
     tag: str = ""
     """Of this installation; new bots put it into their client order ids."""
+    armed: dict[Mode, Decimal] = {}
+    """Modes of real money that a person let trade, and the most (quote) that all bots of each may hold and bid for."""
     tickers: dict[str, Ticker] = {}
 
     @property
     def trading_state(self) -> TradingState:
         """Return the stricter of what risk and the person want."""
-        return max(self.person_state, self.risk_state, key=lambda state: state.strictness)
+        person, risk = self.person_state, self.risk_state
+        return person if person is risk or person.strictness > risk.strictness else risk
+
+    @property
+    def limits_in_force(self) -> RiskLimits:
+        """Return what grids are planned and watched by."""
+        return self.limits or _USUAL
+
+    def may_trade(self, mode: Mode) -> bool:
+        """Return whether a person lets bots of ``mode`` trade; simulated and test money need no leave."""
+        return mode is not Mode.PRODUCTION or mode in self.armed
+
+    def last_fills(self, mode: Mode) -> dict[str, Millis]:
+        """Return the instant of the newest booked fill by symbol, of the bots of one mode."""
+        keyed = ((key.partition(" "), at) for key, at in self.last_fill_at.items())
+        return {symbol: at for (name, _, symbol), at in keyed if name == mode}
 
     def active_bots(self, symbol: str | None = None) -> Iterator[Bot]:
         """Yield the bots that are not stopped, of one market or all."""
@@ -157,6 +247,15 @@ class EngineState(msgspec.Struct, kw_only=True):
         """Return a bot's orders that may still fill."""
         return [self.orders[client_id] for client_id in bot.live]
 
+    def first_told(self, identity: str, bot: int) -> bool:
+        """Remember a payment; return whether it is told for the first time."""
+        if identity in self.payments:
+            return False
+        self.payments[identity] = bot
+        if len(self.payments) > KEEP_FINISHED:
+            del self.payments[next(iter(self.payments))]
+        return True
+
     def finish(self, order: Order, status: OrderStatus) -> None:
         """Move an order out of the live ones."""
         order.status = status
@@ -166,6 +265,14 @@ class EngineState(msgspec.Struct, kw_only=True):
         self.bots[order.draft.bot].live.remove(identity)
         if len(self.finished) > KEEP_FINISHED:
             del self.finished[next(iter(self.finished))]
+
+
+_USUAL = RiskLimits()
+
+
+def market_key(mode: Mode, symbol: str) -> str:
+    """Return what names one market of one account."""
+    return f"{mode} {symbol}"
 
 
 def mark_price(state: EngineState, bot: Bot) -> Decimal | None:

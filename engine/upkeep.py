@@ -1,14 +1,18 @@
-"""What is done for the engine from time to time: reconciling all markets, sampling equity."""
+"""What is done for the engine from time to time: reconciling all markets, sampling equity, holding countdowns off."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from data.advice import Advice, OrdersAdvised
 from data.equity import EquityPoint, EquityStore
-from data.events import AdvicePosted, Reconciled
+from data.events import AdvicePosted, MarketChanged, Reconciled
 from data.values import ONE, Millis
+from engine.account import Account
 from engine.exchanges.base import ExchangeUnavailable
 from engine.pictures import bot_view
 from engine.reconcile import reconcile
+from engine.recovery import lately_at_work, traders
 from engine.runner import Runner
 from engine.views import BotStatus
 
@@ -16,36 +20,91 @@ NUDGE_LIFETIME: Millis = 60_000
 
 
 async def reconcile_all(runner: Runner) -> tuple[Reconciled, ...]:
-    """Compare the books of every traded market with the exchange. Raises ``ExchangeUnavailable``."""
+    """Compare the books of every traded market with its account.
+
+    Raises ``ExchangeUnavailable`` when an account does not answer, after all others were compared.
+    """
+    reports: list[Reconciled] = []
+    silent: list[ExchangeUnavailable] = []
+    for account in runner.accounts.values():
+        try:
+            reports += await reconcile_account(runner, account)
+        except ExchangeUnavailable as error:
+            silent.append(error)
+    if silent:
+        raise ExchangeUnavailable("; ".join(str(error) for error in silent))
+    return tuple(reports)
+
+
+async def reconcile_account(runner: Runner, account: Account) -> tuple[Reconciled, ...]:
+    """Compare the books of every market traded on one account. Raises ``ExchangeUnavailable``."""
+    state, mode = runner.engine.state, account.mode
     try:
-        symbols = await runner.listed({bot.market.symbol for bot in runner.engine.state.active_bots()})
-        await runner.resubscribe()
-        await runner.refresh(symbols)
-        reports = tuple([await reconcile(runner, symbol) for symbol in symbols])
+        if not account.opened:
+            raise ExchangeUnavailable(f"{account.name} is not connected yet")
+        now, bots = runner.clock.now(), state.bots.values()
+        traded = {bot.market.symbol for bot in bots if bot.spec.mode is mode and lately_at_work(bot, now)}
+        symbols = await runner.listed(traded, mode)
+        await runner.resubscribe(mode)
+        await runner.refresh(symbols, mode)
+        await _follow_rules(runner, account, symbols)
+        reports = tuple([await reconcile(runner, symbol, mode) for symbol in symbols])
         if not symbols:
-            await runner.exchange.balances()
+            await account.exchange.balances()
     except ExchangeUnavailable:
-        runner.connected = False
+        account.connected = False
+        account.interrupted.set()
         raise
-    runner.connected, runner.reconciled_at = True, runner.clock.now()
-    _nudge_stopping(runner)
+    account.connected, account.reconciled_at = True, runner.clock.now()
+    _nudge(runner, account)
     return reports
 
 
-def _nudge_stopping(runner: Runner) -> None:
-    # A closing sale that was refused or rejected would wait for ever: nobody else asks for a bot that is stopping.
+async def _follow_rules(runner: Runner, account: Account, symbols: Iterable[str]) -> None:
+    """Tell the engine what the exchange asks of orders now, where bots were started under other rules."""
+    for symbol in symbols:
+        market = await account.exchange.market(symbol)
+        if any(bot.market != market for bot in traders(runner.engine.state, account.mode, symbol)):
+            runner.post(MarketChanged(at=runner.clock.now(), symbol=symbol, mode=account.mode, market=market))
+
+
+def _nudge(runner: Runner, account: Account) -> None:
+    # A closing order or a protective stop that was refused or rejected would wait for ever: nobody else asks for them.
     now = runner.clock.now()
     for bot in runner.engine.state.active_bots():
-        if bot.status is BotStatus.STOPPING and not bot.live:
+        stuck = bot.status is BotStatus.STOPPING and not bot.live
+        if bot.spec.mode is account.mode and (stuck or bot.protect_blocked):
             advice = Advice(
                 agent="reconcile",
                 what=OrdersAdvised(bot=bot.id),
                 confidence=ONE,
-                reason="the bot is stopping and nothing rests",
+                reason="the bot is stopping and nothing rests" if stuck else "the protective stop is missing",
                 evidence={},
                 expires_at=now + NUDGE_LIFETIME,
             )
             runner.post(AdvicePosted(at=now, advice=advice))
+
+
+async def hold_alive(runner: Runner, seconds: int) -> None:
+    """Tell the exchanges to keep the orders on perpetuals for another ``seconds``, and end countdowns no longer needed.
+
+    Raises ``ExchangeUnavailable``, after all others were told.
+    """
+    silent: list[ExchangeUnavailable] = []
+    for account in runner.accounts.values():
+        if not account.connected:
+            continue
+        bots = [bot for bot in runner.engine.state.active_bots() if bot.spec.mode is account.mode]
+        wanted = {bot.market.symbol for bot in bots if bot.market.perpetual}
+        for symbol in sorted(wanted | account.held_alive):
+            try:
+                await account.exchange.hold_alive(symbol, seconds if symbol in wanted else 0)
+            except ExchangeUnavailable as error:
+                silent.append(error)
+            else:
+                (account.held_alive.add if symbol in wanted else account.held_alive.discard)(symbol)
+    if silent:
+        raise ExchangeUnavailable("; ".join(str(error) for error in silent))
 
 
 def sample_equity(runner: Runner, store: EquityStore) -> None:

@@ -11,11 +11,14 @@ from data.events import StopReason
 from data.grids import GridSpec
 from data.market import Market, Ticker
 from data.orders import Order
-from data.values import Millis
+from data.values import ZERO, Millis
 
 
 class BotStatus(StrEnum):
     """Where a bot is in its life."""
+
+    WAITING = "waiting"
+    """Its price has not been touched yet; it has no slots, and its money counts as in use."""
 
     STARTING = "starting"
     """Waiting for its initial inventory."""
@@ -39,6 +42,21 @@ class RangePosition(StrEnum):
     BELOW = "below"
 
 
+class Danger(StrEnum):
+    """How near the liquidation of a position is."""
+
+    SAFE = "safe"
+    NEAR = "near"
+    """People were told."""
+    REDUCING = "reducing"
+    """The position may only become smaller."""
+
+    @property
+    def rank(self) -> int:
+        """Return a number that grows with the danger."""
+        return list(Danger).index(self)
+
+
 class Profit(msgspec.Struct, frozen=True, kw_only=True):
     """A bot's books at one mark price, all in quote. ``identity_error`` is exactly zero unless a book is wrong."""
 
@@ -59,6 +77,20 @@ class Profit(msgspec.Struct, frozen=True, kw_only=True):
     hold_initial_mix: Decimal
     cycles: int
     fills: int
+    funding: Decimal = ZERO
+    """Received, less paid, for positions on perpetuals."""
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """Closing figures of one grid of a bot that has recentred since; money in quote."""
+
+    number: int
+    lower: Decimal
+    upper: Decimal
+    since: Millis
+    until: Millis
+    grid_profit: Decimal
+    realised: Decimal
 
 
 class SlotView(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +104,8 @@ class SlotView(msgspec.Struct, frozen=True, kw_only=True):
     buying: Decimal
     selling: Decimal
     cycles: int
+    virtual: bool = False
+    """Too far from the price to have orders on an exchange that allows so few."""
 
 
 class BotView(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,3 +127,6 @@ class BotView(msgspec.Struct, frozen=True, kw_only=True):
     start_price: Decimal
     ticker: Ticker | None
     profit: Profit | None
+    danger: Danger = Danger.SAFE
+    versions: tuple[Version, ...] = ()
+    """Closing figures of the grids before this one, oldest first."""

@@ -12,7 +12,7 @@ from data.advice import Advice, OrdersAdvised, TradingState
 from data.values import ONE, ZERO, Millis, Side, plain
 from engine.desk import Desk
 from engine.grid.slots import gap
-from engine.views import BotStatus, BotView, SlotView
+from engine.views import BotStatus, BotView, Danger, SlotView
 
 if TYPE_CHECKING:
     from config.schema import Settings
@@ -48,7 +48,7 @@ def differences(bot: BotView, state: TradingState) -> tuple[Difference, ...]:
     for slot in bot.slots:
         for side in Side:
             quantity = _difference(bot, slot, side)
-            if quantity > ZERO and (_waits(bot, slot, side) or not _allowed(side, state)):
+            if quantity > ZERO and (slot.virtual or _waits(bot, slot, side) or not _allowed(bot, side, state)):
                 continue
             if quantity != ZERO:
                 found.append(Difference(slot.index, side, quantity))
@@ -77,7 +77,10 @@ def _waits(bot: BotView, slot: SlotView, side: Side) -> bool:
     return slot.lower >= bot.ticker.ask if side is Side.BUY else slot.upper <= bot.ticker.bid
 
 
-def _allowed(side: Side, state: TradingState) -> bool:
+def _allowed(bot: BotView, side: Side, state: TradingState) -> bool:
+    if bot.market.perpetual:
+        # How much of a position may only become smaller depends on all its orders together.
+        return state is TradingState.ACTIVE and bot.danger is not Danger.REDUCING
     return state is TradingState.ACTIVE or (state is TradingState.REDUCING and side is Side.SELL)
 
 

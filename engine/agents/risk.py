@@ -3,7 +3,7 @@
 Losses (from the highest equity, and from the equity at the start of the UTC day) restrict until a person frees. Old
 prices, a lost exchange and an unknown equity restrict until they have been well again for two looks in a row; then the
 state that was in force before comes back. Equity is the account's quote plus the base of every market a bot ever
-traded, in quote; deposits and withdrawals are not told apart from profit and loss.
+traded, in quote; deposits and withdrawals move what it is measured against.
 """
 
 from __future__ import annotations
@@ -96,6 +96,12 @@ def loss_perc(equity: Decimal, mark: Decimal) -> Decimal:
     return max(ZERO, (mark - equity) * HUNDRED / mark) if mark > ZERO else ZERO
 
 
+def moved(marks: Marks, amount: Decimal) -> Marks:
+    """Return the marks after money came or left (negative) by other ways than trading."""
+    peak, day_start = (max(ZERO, mark + amount) if mark > ZERO else mark for mark in (marks.peak, marks.day_start))
+    return Marks(peak=peak, day_start=day_start, day=marks.day)
+
+
 def updated(marks: Marks, equity: Decimal, day: int) -> Marks:
     """Return the marks after ``equity`` was seen on UTC day ``day``."""
     fresh_day = day > marks.day or marks.day_start <= ZERO
@@ -178,6 +184,7 @@ class RiskAgent:
         self._limits, self._quote = limits, quote
         self._marks: Marks | None = None
         self._written_peak = ZERO
+        self._transferred = ZERO
         self._latched: Verdict | None = None
         self._known_at: Millis | None = None
         self._well = 0
@@ -211,7 +218,11 @@ class RiskAgent:
 
     def _measure(self, view: EngineView, equity: Decimal | None, now: Millis) -> Marks:
         day = now // DAY
-        marks = self._marks or Marks(peak=view.peak_equity, day_start=view.day_start_equity, day=view.day or day)
+        came, self._transferred = view.transferred - self._transferred, view.transferred
+        if self._marks is not None:
+            marks = moved(self._marks, came)
+        else:
+            marks = Marks(peak=view.peak_equity, day_start=view.day_start_equity, day=view.day or day)
         if equity is None:
             return marks
         self._known_at = now
@@ -228,7 +239,7 @@ class RiskAgent:
         )
 
     async def _equity(self, desk: Desk, now: Millis) -> Decimal | None:
-        bots = desk.bots()
+        bots, mode = desk.bots(), desk.engine().mode
         prices = {
             bot.market.symbol: bot.ticker.last
             for bot in bots
@@ -240,12 +251,14 @@ class RiskAgent:
         try:
             for asset in await desk.assets():
                 amount = asset.free + asset.locked
-                if asset.asset not in counted or amount == ZERO:
+                if asset.mode is not mode or asset.asset not in counted or amount == ZERO:
                     continue
                 symbol = f"{asset.asset}/{self._quote}"
                 if asset.asset != self._quote and symbol not in prices:
                     prices[symbol] = (await desk.ticker(symbol)).last
                 equity += amount * (ONE if asset.asset == self._quote else prices[symbol])
+            # A wallet shows what positions won and lost once they are closed; it counts before, too.
+            equity += sum((each.position.unrealised for each in await desk.positions() if each.mode is mode), ZERO)
         except (ExchangeUnavailable, MarketUnknown):
             return None
         return equity

@@ -2,11 +2,16 @@
 
 Identity, asserted in tests and printed in every report (all in quote, ``m`` the mark price):
 
-    equity(m) - invested = grid profit + unpaired(m) - fees
+    equity(m) - invested = grid profit + unpaired(m) - fees + funding
 
 ``equity`` is cash + base·m, from the cash flows of the fills; ``grid profit`` and ``unpaired`` come from the lots in
 the slots. The two sides are computed from different records, so an error in either shows. A fee taken in base is booked
-at the price of its fill: the base leaves the lot, its worth goes to ``fees``.
+at the price of its fill: the base leaves the lot, its worth goes to ``fees``. One taken in a third asset is booked as
+if it had been paid in quote; ``fees_elsewhere`` says how much quote is on the account for that reason.
+
+On a perpetual, ``base`` is the position and the lots are virtual: slots of a neutral or short grid hold what nobody
+ever bought. The ``baseline`` is what they hold too much, sold short at ``baseline_cost``, so that base = lots -
+baseline; closing a position adds to it or takes away from it. On spot it is zero.
 """
 
 from __future__ import annotations
@@ -28,7 +33,7 @@ class Books(msgspec.Struct, kw_only=True):
     invested: Decimal
     cash: Decimal
     base: Decimal = ZERO
-    """Base held, from fills alone."""
+    """Base held, from fills alone; on a perpetual the position, negative when short."""
     lot_quantity: Decimal = ZERO
     """Base held, from the slots."""
     lot_cost: Decimal = ZERO
@@ -38,6 +43,17 @@ class Books(msgspec.Struct, kw_only=True):
     realised: Decimal = ZERO
     """Gross profit of initial inventory sold, and of everything sold by closing."""
     fees: Decimal = ZERO
+    fees_elsewhere: Decimal = ZERO
+    """Part of ``fees`` that was paid in a third asset: so much more quote is on the account than ``cash``."""
+    funding: Decimal = ZERO
+    """Received, less paid."""
+    reinvested: Decimal = ZERO
+    """What slots have grown by, at their lower lines."""
+    baseline: Decimal = ZERO
+    """Base sold short against what slots hold."""
+    baseline_cost: Decimal = ZERO
+    entry: Decimal = ZERO
+    """Average price at which a perpetual's position was entered, as exchanges reckon it; zero when flat."""
     fills: int = 0
     volume: Decimal = ZERO
     start_price: Decimal = ZERO
@@ -51,11 +67,12 @@ class Books(msgspec.Struct, kw_only=True):
 
     def unpaired(self, mark: Decimal) -> Decimal:
         """Return the profit of open slots and of inventory sold outside the grid's pairs, at ``mark``."""
-        return self.realised + self.lot_quantity * mark - self.lot_cost
+        return self.realised + (self.lot_quantity - self.baseline) * mark - (self.lot_cost - self.baseline_cost)
 
     def identity_error(self, mark: Decimal) -> Decimal:
         """Return by how much the two sides of the identity differ; anything but zero is a bug."""
-        return (self.equity(mark) - self.invested) - (self.grid_profit + self.unpaired(mark) - self.fees)
+        earned = self.grid_profit + self.unpaired(mark) - self.fees + self.funding
+        return (self.equity(mark) - self.invested) - earned
 
     def buy_and_hold(self, mark: Decimal) -> Decimal:
         """Return what the investment would be worth, had it all bought base at the start, without fees."""
@@ -71,6 +88,48 @@ def open_books(invested: Decimal, start_price: Decimal) -> Books:
     return Books(invested=invested, cash=invested, mix_cash=invested, start_price=start_price)
 
 
+def hold_short(books: Books, slots: Iterable[Slot], price: Decimal) -> None:
+    """Fill slots with virtual lots at ``price`` and count as much as sold short there: the position stays flat."""
+    for slot in slots:
+        slot.add(slot.capacity, price, initial=True)
+        books.lot_quantity += slot.capacity
+        books.baseline += slot.capacity
+    books.lot_cost = books.baseline_cost = books.lot_quantity * price
+
+
+def enter(books: Books, fill: Fill) -> None:
+    """Move the average entry price of a perpetual's position, before ``fill`` is booked."""
+    before, change = books.base, fill.side.sign * fill.quantity
+    after = before + change
+    if after == ZERO:
+        books.entry = ZERO
+    elif before * change >= ZERO:
+        books.entry = (before * books.entry + change * fill.price) / after
+    elif before * after < ZERO:
+        books.entry = fill.price
+
+
+def book_beside(books: Books, market: Market, fill: Fill, purpose: Purpose) -> None:
+    """Enter a fill of a perpetual that concerns no slot: an initial sale, or a position closed."""
+    sign = fill.side.sign
+    books.cash -= sign * fill.notional + fill.fee_quote
+    books.base += sign * fill.quantity
+    books.baseline -= sign * fill.quantity
+    books.baseline_cost -= sign * fill.notional
+    if purpose is Purpose.INITIAL:
+        books.mix_base += sign * fill.quantity
+        books.mix_cash -= sign * fill.notional
+    _count(books, market, fill)
+
+
+def settle(books: Books, slots: Iterable[Slot]) -> None:
+    """Realise what is left in slots and baseline once a perpetual's position is flat: one makes up for the other."""
+    books.realised += books.baseline_cost - books.lot_cost
+    books.lot_quantity = books.lot_cost = books.baseline = books.baseline_cost = ZERO
+    for slot in slots:
+        slot.lots, slot.held = [], ZERO
+
+
 def book_bought(books: Books, market: Market, fill: Fill, purpose: Purpose) -> Decimal:
     """Enter a buy and return the base that arrived after a fee taken in base; the caller puts it into slots."""
     in_base = fill.fee if fill.fee_asset == market.base else ZERO
@@ -82,11 +141,11 @@ def book_bought(books: Books, market: Market, fill: Fill, purpose: Purpose) -> D
     if purpose is Purpose.INITIAL:
         books.mix_base += arrived
         books.mix_cash -= arrived * fill.price
-    _count(books, fill)
+    _count(books, market, fill)
     return arrived
 
 
-def book_sold(books: Books, fill: Fill, lots: Iterable[Lot], *, pairs: bool) -> Decimal:
+def book_sold(books: Books, market: Market, fill: Fill, lots: Iterable[Lot], *, pairs: bool) -> Decimal:
     """Enter a sale of ``lots`` and return the base of it that closed grid cycles (zero unless ``pairs``)."""
     books.cash += fill.notional - fill.fee_quote
     books.base -= fill.quantity
@@ -101,12 +160,14 @@ def book_sold(books: Books, fill: Fill, lots: Iterable[Lot], *, pairs: bool) -> 
             closed += lot.quantity
         else:
             books.realised += gain
-    _count(books, fill)
+    _count(books, market, fill)
     return closed
 
 
-def _count(books: Books, fill: Fill) -> None:
+def _count(books: Books, market: Market, fill: Fill) -> None:
     books.fees += fill.fee_quote
+    if fill.fee_asset not in (market.quote, market.base):
+        books.fees_elsewhere += fill.fee_quote
     books.fills += 1
     books.volume += fill.notional
 

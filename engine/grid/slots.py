@@ -18,7 +18,7 @@ from decimal import Decimal
 import msgspec
 
 from data.market import Filters
-from data.values import ZERO, Side, floor_to
+from data.values import ZERO, Side, ceil_to, floor_to
 
 
 class Lot(msgspec.Struct):
@@ -124,6 +124,12 @@ def gap(
     return quantity
 
 
+def least(price: Decimal, filters: Filters) -> Decimal:
+    """Return the smallest quantity, on the market's step, that an order at ``price`` may have."""
+    smallest = max(filters.min_quantity, filters.min_notional / price, filters.quantity_step)
+    return ceil_to(smallest, filters.quantity_step)
+
+
 def missing(slot: Slot, side: Side, filters: Filters) -> Decimal:
     """Return the base to place on one side of ``slot`` now."""
     return gap(
@@ -135,6 +141,18 @@ def missing(slot: Slot, side: Side, filters: Filters) -> Decimal:
         price=slot.lower if side is Side.BUY else slot.upper,
         filters=filters,
     )
+
+
+def unstick(slot: Slot, filters: Filters) -> None:
+    """Let a slot grow that could never trade again, since neither what it holds nor what it lacks makes an order.
+
+    It bids for the smallest order instead of what it lacks. From twice the smallest order on, this cannot happen.
+    """
+    lacking = slot.capacity - slot.held
+    if slot.buying or slot.selling or slot.awaiting or slot.held <= ZERO or lacking <= ZERO:
+        return
+    if missing(slot, Side.SELL, filters) == ZERO == missing(slot, Side.BUY, filters):
+        slot.capacity = slot.held + least(slot.lower, filters)
 
 
 def violations(slots: Sequence[Slot]) -> list[str]:

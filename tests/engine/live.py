@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+
+import msgspec
 
 from data.events import StartBot
 from data.journal import Journal
 from data.orders import OrderStatus
+from data.values import Mode
 from engine.clock import ManualClock
 from engine.outcome import Outcome
 from engine.reconcile import reconcile
 from engine.risk import RiskLimits
 from engine.runner import Runner, load_engine
 from engine.state import Bot
-from tests.engine.fake_exchange import MARKET, NOW, SPEC, SYMBOL, FakeExchange
+from tests.engine.fake_exchange import NOW, SPEC, FakeExchange
 
 LIMITS = RiskLimits(stale_millis=1 << 50)
 
@@ -37,10 +40,12 @@ class Live:
         """Return the statuses of all live orders."""
         return {order.status for order in self.runner.engine.state.orders.values()}
 
-    async def start_bot(self) -> Outcome:
+    async def start_bot(self, mode: Mode = Mode.SHADOW, leverage: int = 1) -> Outcome:
         """Start the usual grid."""
-        await self.runner.watch(SYMBOL)
-        return await self.runner.ask(StartBot(at=self.clock.now(), by="t", spec=SPEC, market=MARKET))
+        market = self.exchange.traded
+        await self.runner.watch(market.symbol)
+        spec = msgspec.structs.replace(SPEC, symbol=market.symbol, mode=mode, leverage=leverage)
+        return await self.runner.ask(StartBot(at=self.clock.now(), by="t", spec=spec, market=market))
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Let everybody work until ``condition`` holds."""
@@ -68,18 +73,19 @@ async def living(
     exchange: FakeExchange | None = None,
     clock: ManualClock | None = None,
     limits: RiskLimits = LIMITS,
+    others: Sequence[FakeExchange] = (),
 ) -> AsyncIterator[Live]:
     """Start an engine from ``journal`` as the program does, reconcile, and stop it in the end."""
     clock = clock or ManualClock(NOW)
     exchange = exchange or FakeExchange(clock)
     journal = journal or Journal.in_memory()
-    runner = Runner(load_engine(journal, limits), journal, exchange, clock)
+    runner = Runner(load_engine(journal, limits), journal, [exchange, *others], clock)
     live = Live(runner, exchange, clock)
     await runner.start("test")
     try:
         await runner.connect()
         for symbol in sorted(runner.watched()):
-            await reconcile(runner, symbol)
+            await reconcile(runner, symbol, exchange.mode)
         yield live
     finally:
         await runner.stop()

@@ -13,6 +13,7 @@ from data.events import (
     AdvicePosted,
     EngineStarted,
     Event,
+    MarketChanged,
     OrderAbsent,
     OrderAccepted,
     OrderCancelled,
@@ -20,18 +21,21 @@ from data.events import (
     OrderRejected,
     OrderUnknown,
     PauseBot,
+    RecentreBot,
     Reconciled,
     RejectReason,
     ResumeBot,
     SetOutOfRange,
+    SetReinvest,
     SetStopLoss,
     SetTakeProfit,
     SetTradingState,
+    SetTrailing,
     StartBot,
     StopBot,
     TickerMoved,
 )
-from data.grids import GridSpec, OutOfRange, Spacing, Trigger, TriggerKind
+from data.grids import GridSpec, OutOfRange, Recentring, Spacing, Trigger, TriggerKind
 from data.journal import Journal
 from data.market import FeeAsset, Market, Ticker
 from data.orders import Draft, Fill, Order, OrderStatus, OrderType, Purpose
@@ -71,7 +75,7 @@ class World:
         self.moves: tuple[Callable[[int, int], None], ...] = (
             self.tick, self.tick, self.tick, self.fill, self.fill, self.fill, self.fill, self.accept, self.accept,
             self.repeat, self.late, self.reject, self.unknown, self.absent, self.cancelled, self.control, self.start,
-            self.advise, self.trading, self.reconciled, self.wait,
+            self.advise, self.trading, self.reconciled, self.wait, self.reshape, self.change_market, self.run_away,
         )  # fmt: skip
 
     @property
@@ -124,7 +128,8 @@ class World:
         slots = [msgspec.structs.replace(slot) for slot in bot.slots]
         for order in self.state.live_orders(bot):
             if order.status is OrderStatus.CANCELLING and order.draft.slot >= 0:
-                slots[order.draft.slot].rest(order.draft.side, -order.remaining)
+                slot = next(slot for slot in slots if slot.index == order.draft.slot)
+                slot.rest(order.draft.side, -order.remaining)
         return slots
 
     def _check_approved(self, outcome: Outcome) -> None:
@@ -209,21 +214,27 @@ class World:
             symbol=market.symbol,
             lower=(middle * D("0.94")).quantize(D("0.1")),
             upper=(middle * D("1.06")).quantize(D("0.1")),
-            levels=2 + a % 12,
+            levels=2 + a % (12 if b % 3 else 30),
             spacing=Spacing.GEOMETRIC if b % 2 else Spacing.ARITHMETIC,
             investment=D((300, 900, 1500, 2600)[b % 4]),
             mode=Mode.PRODUCTION if b % 29 == 0 else Mode.SHADOW,
-            out_of_range=list(OutOfRange)[b % 3],
+            out_of_range=list(OutOfRange)[b % 4],
+            recentring=Recentring(distance_percent=ZERO, patience_millis=500, cooldown_millis=500, gate=a % 7 == 0),
+            reinvest=a % 2 == 0,
             stop_loss=Trigger(TriggerKind.PERCENT, D(4)) if a % 3 == 0 else None,
             take_profit=Trigger(TriggerKind.PERCENT, D(3)) if a % 5 == 0 else None,
         )
+        if b % 5 == 0:
+            spec = msgspec.structs.replace(spec, trail_up=spec.upper * 2, trail_down=spec.lower / 2)
+        if b % 7 == 0:
+            spec = msgspec.structs.replace(spec, trigger_price=(middle * D("1.01")).quantize(D("0.1")))
         self._controlled(StartBot(at=self.now, by="t", plan=self._plan(), spec=spec, market=market))
 
     def _plan(self) -> str:
         self.plans += 1
         return f"plan-{self.plans}"
 
-    def _controlled(self, control: StartBot | StopBot | PauseBot | ResumeBot | SetTradingState) -> None:
+    def _controlled(self, control: StartBot | StopBot | PauseBot | ResumeBot | SetTradingState | RecentreBot) -> None:
         done = self.step(control)
         again = self.step(control)
         if done.sequence:
@@ -246,7 +257,41 @@ class World:
             case 7:
                 self.step(SetStopLoss(at=at, by="t", bot=bot, trigger=exit_at if a % 3 else None))
             case _:
-                self.step(SetOutOfRange(at=at, by="t", bot=bot, policy=list(OutOfRange)[a % 3]))
+                self.step(SetOutOfRange(at=at, by="t", bot=bot, policy=list(OutOfRange)[a % 4]))
+
+    def reshape(self, a: int, b: int) -> None:
+        """Ask a bot's grid to follow, to grow, or to lie somewhere else."""
+        bot, at = 1 + a % (len(self.state.bots) + 1), self.now
+        price = D(self.prices[MARKETS[a % 2].symbol]) / 10
+        match b % 4:
+            case 0:
+                up, down = price * D("1.5") if a % 3 else None, price / 2 if a % 4 else None
+                self.step(SetTrailing(at=at, by="t", bot=bot, up=up, down=down))
+            case 1:
+                self.step(SetReinvest(at=at, by="t", bot=bot, on=a % 3 != 0))
+            case _:
+                lower, upper = (price * D("0.95")).quantize(D("0.1")), (price * D("1.06")).quantize(D("0.1"))
+                levels = 3 + a % 20 if b % 3 else None
+                self._controlled(
+                    RecentreBot(at=at, by="t", plan=self._plan(), bot=bot, lower=lower, upper=upper, levels=levels)
+                )
+
+    def change_market(self, a: int, b: int) -> None:
+        """Change the rules of a market for some time."""
+        market = MARKETS[a % 2]
+        if b % 3 == 0:
+            changed = {"min_notional": D(4 + b % 3), "max_orders": 16 + b % 5}
+            market = msgspec.structs.replace(market, filters=msgspec.structs.replace(market.filters, **changed))
+        self.step(MarketChanged(at=self.now, symbol=market.symbol, mode=Mode.SHADOW, market=market))
+
+    def run_away(self, a: int, b: int) -> None:
+        """Move one market a long way in small steps, as a trend does."""
+        market = MARKETS[b % 2]
+        for _ in range(3 + a % 12):
+            self.now += 100
+            step = 4 + a % 9
+            self.prices[market.symbol] = max(300, self.prices[market.symbol] + (step if a % 2 else -step))
+            self.step(TickerMoved(at=self.now, ticker=self._ticker(market, b)))
 
     def trading(self, a: int, b: int) -> None:
         """Change the trading state by hand; more often than not to free it."""

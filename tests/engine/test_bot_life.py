@@ -31,7 +31,7 @@ from data.orders import Fill, Purpose
 from data.values import ONE, Mode, Side
 from engine.core import Engine
 from engine.front_desk import FrontDesk
-from engine.grid.levels import plan_grid
+from engine.grid.sizing import plan_grid
 from engine.risk import RiskLimits
 from engine.views import BotStatus
 from tests.engine.fake_exchange import MARKET, NOW, SPEC, SYMBOL

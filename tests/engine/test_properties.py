@@ -17,7 +17,7 @@ FREE = msgspec.structs.replace(LIMITS, max_order_notional=None, max_total_exposu
 
 @given(
     moves=st.lists(
-        st.tuples(st.integers(0, 20), st.integers(0, 1000), st.integers(0, 1000)), min_size=30, max_size=100
+        st.tuples(st.integers(0, 23), st.integers(0, 1000), st.integers(0, 1000)), min_size=30, max_size=100
     ),
     start=st.integers(0, 1000),
     limited=st.booleans(),

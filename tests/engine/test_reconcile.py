@@ -16,7 +16,7 @@ from data.values import ZERO, Millis, Mode, Side
 from engine.clock import ManualClock
 from engine.exchanges.base import Balance, ExchangeUnavailable
 from engine.grid.slots import violations
-from engine.reconcile import reconcile
+from engine.reconcile import LASTING, LONG_OVERLAP, VAIN_LOOKS, reconcile
 from engine.state import freeze
 from engine.views import BotStatus
 from tests.engine.fake_exchange import NOW, SYMBOL, FakeExchange
@@ -47,13 +47,13 @@ async def test_fills_that_the_stream_lost_are_found_and_paired() -> None:
         live.exchange.price(D(93))
         live.exchange.deaf = False
         live.exchange.price(D(94))
-        report = await reconcile(live.runner, SYMBOL)
+        report = await reconcile(live.runner, SYMBOL, Mode.SHADOW)
         assert report.recovered_fills == 3
         assert report.gap == {}
         await live.settle()
         agree(live)
         assert live.bot.books.fills == 4
-        again = await reconcile(live.runner, SYMBOL)
+        again = await reconcile(live.runner, SYMBOL, Mode.SHADOW)
         assert (again.recovered_fills, again.resolved_orders) == (0, 0)
 
 
@@ -66,7 +66,7 @@ async def test_a_cancel_that_the_stream_lost_is_found_and_the_order_replaced() -
         live.exchange.matching.cancel(gone, NOW)
         live.exchange.stream()
         live.exchange.deaf = False
-        report = await reconcile(live.runner, SYMBOL)
+        report = await reconcile(live.runner, SYMBOL, Mode.SHADOW)
         assert report.resolved_orders == 1
         await live.settle()
         assert gone not in live.bot.live
@@ -80,14 +80,14 @@ async def test_foreign_orders_are_reported_and_never_touched() -> None:
         await live.settle()
         for name, price in (("x-17", D(50)), ("bt-99-1-0b1", D(51))):
             live.exchange.place(foreign(name, price))
-        report = await reconcile(live.runner, SYMBOL)
+        report = await reconcile(live.runner, SYMBOL, Mode.SHADOW)
         await live.settle()
         assert set(report.foreign_orders) == {"x-17", "bt-99-1-0b1"}
         assert live.exchange.cancels == []
         assert {"x-17", "bt-99-1-0b1"} <= {each.client_id for each in live.exchange.matching.orders()}
 
 
-def foreign(name: str, price: Decimal) -> Draft:
+def foreign(name: str, price: Decimal, purpose: Purpose = Purpose.GRID) -> Draft:
     return Draft(
         client_id=name,
         bot=0,
@@ -96,7 +96,7 @@ def foreign(name: str, price: Decimal) -> Draft:
         mode=Mode.SHADOW,
         side=Side.BUY,
         type=OrderType.LIMIT,
-        purpose=Purpose.GRID,
+        purpose=purpose,
         price=price,
         quantity=D(1),
     )
@@ -107,7 +107,9 @@ async def test_missing_base_pauses_the_bots_and_takes_their_orders_off() -> None
         await live.start_bot()
         await live.settle()
         live.exchange.stolen = D("0.5")
-        report = await reconcile(live.runner, SYMBOL)
+        assert (await reconcile(live.runner, SYMBOL, Mode.SHADOW)).gap == {}, "balances may lag for a moment"
+        live.clock.advance(LASTING)
+        report = await reconcile(live.runner, SYMBOL, Mode.SHADOW)
         assert report.gap["asset"] == "AAA"
         assert D(report.gap["expected"]) - D(report.gap["found"]) == D("0.5")
         assert live.bot.status is BotStatus.PAUSED
@@ -123,7 +125,7 @@ async def test_foreign_orders_are_told_once_for_as_long_as_they_rest() -> None:
         await live.settle()
         live.exchange.place(foreign("x-17", D(50)))
         for _ in range(3):
-            await reconcile(live.runner, SYMBOL)
+            await reconcile(live.runner, SYMBOL, Mode.SHADOW)
         told = [each.event for each in live.outcomes if isinstance(each.event, Reconciled)]
         assert [each.foreign_orders for each in told] == [("x-17",)]
 
@@ -133,15 +135,17 @@ async def test_a_person_may_resume_in_spite_of_a_lasting_gap() -> None:
         await live.start_bot()
         await live.settle()
         live.exchange.stolen = D("0.5")
-        await reconcile(live.runner, SYMBOL)
+        await reconcile(live.runner, SYMBOL, Mode.SHADOW)
+        live.clock.advance(LASTING)
+        await reconcile(live.runner, SYMBOL, Mode.SHADOW)
         assert live.bot.status is BotStatus.PAUSED
         await live.until(lambda: not live.bot.live)
         await live.runner.ask(ResumeBot(at=live.runner.clock.now(), by="test", bot=1))
-        await reconcile(live.runner, SYMBOL)
+        await reconcile(live.runner, SYMBOL, Mode.SHADOW)
         assert live.bot.status.value == "running"
         # More is missing than was known: that is news, and pauses again.
         live.exchange.stolen = D("0.75")
-        await reconcile(live.runner, SYMBOL)
+        await reconcile(live.runner, SYMBOL, Mode.SHADOW)
         assert live.bot.status.value == "paused"
 
 
@@ -150,7 +154,7 @@ async def test_base_of_somebody_else_is_no_gap() -> None:
         await live.start_bot()
         await live.settle()
         live.exchange.stolen = D("-7")
-        report = await reconcile(live.runner, SYMBOL)
+        report = await reconcile(live.runner, SYMBOL, Mode.SHADOW)
         assert report.gap == {}
         assert live.bot.status is BotStatus.RUNNING
 
@@ -193,7 +197,7 @@ async def busy() -> AsyncIterator[tuple[Live, BusyExchange]]:
 async def test_a_fill_while_balances_are_asked_for_is_no_gap() -> None:
     async with busy() as (live, exchange):
         exchange.after_balances = D("97.5")
-        report = await reconcile(live.runner, SYMBOL)
+        report = await reconcile(live.runner, SYMBOL, Mode.SHADOW)
         assert exchange.after_balances == 0
         assert report.gap == {}
         assert live.bot.status is BotStatus.RUNNING
@@ -205,7 +209,7 @@ async def test_a_fill_while_balances_are_asked_for_is_no_gap() -> None:
 async def test_a_sale_that_balances_show_before_the_stream_tells_is_no_gap() -> None:
     async with busy() as (live, exchange):
         exchange.after_fills = D("102.5")
-        report = await reconcile(live.runner, SYMBOL)
+        report = await reconcile(live.runner, SYMBOL, Mode.SHADOW)
         assert exchange.after_fills == 0
         assert report.gap == {}
         assert live.bot.status is BotStatus.RUNNING
@@ -221,7 +225,7 @@ async def test_nothing_changes_when_the_exchange_does_not_answer() -> None:
         before = freeze(live.runner.engine.state)
         live.exchange.down = True
         with pytest.raises(ExchangeUnavailable):
-            await reconcile(live.runner, SYMBOL)
+            await reconcile(live.runner, SYMBOL, Mode.SHADOW)
         assert freeze(live.runner.engine.state) == before
 
 
@@ -254,8 +258,74 @@ async def test_orders_that_never_left_before_a_restart_leave_after_it() -> None:
         assert len(stuck) == 3, "approved and journaled, and then the lights go out"
     exchange.submits.clear()
     async with living(journal, exchange, clock) as live:
+        await live.pass_time(10)
         await live.settle()
         assert live.bot.status is BotStatus.RUNNING
         assert len(live.bot.live) == 10
         agree(live)
         assert sorted(exchange.submits) == sorted(stuck), "under the ids they were approved with"
+
+
+async def test_orders_of_another_installation_are_reported_and_never_touched() -> None:
+    async with living() as live:
+        await live.start_bot()
+        await live.settle()
+        theirs = f"btother-{live.bot.live[0].partition('-')[2]}"
+        live.exchange.place(foreign(theirs, D(50)))
+        report = await reconcile(live.runner, SYMBOL, Mode.SHADOW)
+        await live.settle()
+        assert report.foreign_orders == (theirs,)
+        assert live.exchange.cancels == []
+        assert len(live.bot.live) == 10
+
+
+class Forgetful(FakeExchange):
+    """Reports an order as filled and keeps its trades to itself, or brings them out late."""
+
+    hidden = True
+    asked_from: list[Millis]
+
+    async def fills(self, symbol: str, since: Millis) -> Sequence[Fill]:
+        """Return executions, without those that are hidden."""
+        self.asked_from.append(since)
+        found = await super().fills(symbol, since)
+        return [fill for fill in found if not self.hidden or (fill.side is Side.BUY and "i" in fill.client_id)]
+
+
+@asynccontextmanager
+async def forgetful() -> AsyncIterator[tuple[Live, Forgetful]]:
+    clock = ManualClock(NOW)
+    exchange = Forgetful(clock)
+    exchange.asked_from = []
+    async with living(exchange=exchange, clock=clock) as live:
+        await live.start_bot()
+        await live.settle()
+        exchange.deaf = True
+        exchange.price(D("97.5"))
+        exchange.deaf = False
+        yield live, exchange
+
+
+async def test_an_order_reported_as_filled_whose_trades_never_appear_becomes_a_gap() -> None:
+    async with forgetful() as (live, exchange):
+        (missing,) = [fill.client_id for fill in exchange.history if "i" not in fill.client_id]
+        exchange.asked_from.clear()
+        for _ in range(VAIN_LOOKS - 1):
+            assert (await reconcile(live.runner, SYMBOL, Mode.SHADOW)).gap == {}
+        assert min(exchange.asked_from) <= NOW - LONG_OVERLAP, "looked for over a longer time, too"
+        assert (await reconcile(live.runner, SYMBOL, Mode.SHADOW)).gap == {}, "they may only be listed late"
+        live.clock.advance(LASTING)
+        gap = (await reconcile(live.runner, SYMBOL, Mode.SHADOW)).gap
+        assert (gap["asset"], gap["found"]) == (f"trades of {missing}", "0")
+        assert live.bot.status is BotStatus.PAUSED
+
+
+async def test_trades_that_appear_late_are_booked_and_no_gap() -> None:
+    async with forgetful() as (live, exchange):
+        await reconcile(live.runner, SYMBOL, Mode.SHADOW)
+        exchange.hidden = False
+        for _ in range(VAIN_LOOKS):
+            assert (await reconcile(live.runner, SYMBOL, Mode.SHADOW)).gap == {}
+        await live.settle()
+        assert live.bot.status is BotStatus.RUNNING
+        agree(live)

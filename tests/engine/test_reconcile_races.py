@@ -9,9 +9,11 @@ from decimal import Decimal
 from data.events import OrderCancelled, OrderFilled, StopBot
 from data.journal import Journal
 from data.orders import OrderStatus
+from data.values import Mode
 from engine.clock import ManualClock
 from engine.exchanges.base import Balance, Emit, OrderReport
-from engine.reconcile import LOOKS, reconcile
+from engine.holdings import LOOKS
+from engine.reconcile import LASTING, reconcile
 from engine.runner import Runner, load_engine
 from engine.views import BotStatus
 from tests.engine.fake_exchange import NOW, SYMBOL, FakeExchange
@@ -32,7 +34,7 @@ async def test_the_first_fill_of_a_bot_is_found_although_nobody_told_of_it() -> 
         await live.until(lambda: live.statuses() == {OrderStatus.OPEN})
         assert status(live) is BotStatus.STARTING
         live.exchange.deaf = False
-        assert (await reconcile(live.runner, SYMBOL)).recovered_fills == 1
+        assert (await reconcile(live.runner, SYMBOL, Mode.SHADOW)).recovered_fills == 1
         await live.settle()
         assert status(live) is BotStatus.RUNNING
         agree(live)
@@ -47,7 +49,7 @@ async def test_an_order_on_its_way_is_not_taken_for_absent() -> None:
         await live.until(lambda: OrderStatus.INTENDED in live.statuses() and not live.exchange.faults)
         late = live.exchange.submits[-1]
         assert live.exchange.matching.order(late) is None
-        report = await reconcile(live.runner, SYMBOL)
+        report = await reconcile(live.runner, SYMBOL, Mode.SHADOW)
         assert report.resolved_orders == 0
         live.exchange.gate.set()
         await live.settle()
@@ -80,7 +82,7 @@ async def test_an_order_that_was_taken_for_gone_and_rests_is_cancelled() -> None
         live.runner.post(OrderCancelled(at=NOW, client_id=gone))
         await live.settle()
         assert len(live.exchange.matching.orders()) == 11, "it and its successor"
-        report = await reconcile(live.runner, SYMBOL)
+        report = await reconcile(live.runner, SYMBOL, Mode.SHADOW)
         await live.until(lambda: live.exchange.cancels == [gone])
         await live.settle()
         assert report.foreign_orders == ()
@@ -91,13 +93,15 @@ async def test_without_bots_only_what_is_foreign_is_told() -> None:
     async with living() as live:
         live.exchange.place(foreign("x-17", D(50)))
         live.exchange.stolen = D(3)
-        report = await reconcile(live.runner, SYMBOL)
+        report = await reconcile(live.runner, SYMBOL, Mode.SHADOW)
         assert (report.foreign_orders, report.gap) == (("x-17",), {})
         await live.start_bot()
         await live.settle()
         await live.runner.ask(StopBot(at=NOW, by="t", bot=1, sell=False))
         await live.until(lambda: live.bot.status is BotStatus.STOPPED)
-        assert (await reconcile(live.runner, SYMBOL)).gap == {}, "what a stopped bot kept is the person's own"
+        assert (await reconcile(live.runner, SYMBOL, Mode.SHADOW)).gap == {}, (
+            "what a stopped bot kept is the person's own"
+        )
 
 
 class Telling(FakeExchange):
@@ -135,7 +139,7 @@ async def test_news_that_overtake_the_question_are_not_booked_twice() -> None:
         exchange.deaf = False
         exchange.submits.clear()
         exchange.live = live
-        report = await reconcile(live.runner, SYMBOL)
+        report = await reconcile(live.runner, SYMBOL, Mode.SHADOW)
         exchange.live = None
         assert (exchange.asked, report.resolved_orders) == (gone, 0)
         await live.settle()
@@ -167,16 +171,17 @@ async def test_two_comparisons_at_once_send_nothing_twice() -> None:
     exchange.submits.clear()
     exchange.faults = ["held"] * 6
     exchange.gate.clear()
-    runner = Runner(load_engine(journal, LIMITS), journal, exchange, clock)
+    runner = Runner(load_engine(journal, LIMITS), journal, [exchange], clock)
     await runner.start("t")
     try:
         await runner.connect()
         live = Live(runner, exchange, clock)
-        first = asyncio.ensure_future(reconcile(runner, SYMBOL))
+        first = asyncio.ensure_future(reconcile(runner, SYMBOL, Mode.SHADOW))
         await asyncio.sleep(0)
-        reports = await asyncio.gather(first, reconcile(runner, SYMBOL))
-        assert sum(report.resolved_orders for report in reports) == 3
+        reports = await asyncio.gather(first, reconcile(runner, SYMBOL, Mode.SHADOW))
+        assert sum(report.resolved_orders for report in reports) == 0, "one denial proves nothing"
         exchange.gate.set()
+        await live.pass_time(10)
         await live.settle()
         assert sorted(exchange.submits) == sorted(stuck)
         agree(live)
@@ -207,12 +212,40 @@ async def test_no_shortage_is_believed_while_fills_keep_coming() -> None:
         await live.start_bot()
         await live.settle()
         exchange.stolen, exchange.restless = D(2), live
-        report = await reconcile(live.runner, SYMBOL)
+        report = await reconcile(live.runner, SYMBOL, Mode.SHADOW)
         fills = sum(isinstance(each.event, OrderFilled) for each in live.outcomes)
         assert (exchange.looks, fills) == (LOOKS, LOOKS + 1)
         assert report.gap == {}
         assert status(live) is BotStatus.RUNNING
         exchange.restless = None
         await live.settle()
-        assert (await reconcile(live.runner, SYMBOL)).gap["short"] == "2"
+        await reconcile(live.runner, SYMBOL, Mode.SHADOW)
+        clock.advance(LASTING)
+        assert (await reconcile(live.runner, SYMBOL, Mode.SHADOW)).gap["short"] == "2"
         assert status(live) is BotStatus.PAUSED
+
+
+async def test_a_fill_from_while_we_were_away_is_found_although_the_stream_told_of_a_newer_one_first() -> None:
+    clock, journal = ManualClock(NOW), Journal.in_memory()
+    exchange = FakeExchange(clock)
+    async with living(journal, exchange, clock) as live:
+        await live.start_bot()
+        await live.settle()
+        gone = next(each for each in live.bot.live if live.runner.engine.state.orders[each].draft.price == D(98))
+    exchange.price(D("97.5"))
+    clock.advance(3_600_000)
+    runner = Runner(load_engine(journal, LIMITS), journal, [exchange], clock)
+    await runner.start("t")
+    try:
+        live = Live(runner, exchange, clock)
+        await runner.connect()
+        exchange.price(D("95.5"))
+        runner.post(OrderCancelled(at=clock.now(), client_id=gone))
+        await runner.settled()
+        await reconcile(runner, SYMBOL, Mode.SHADOW)
+        booked = {fill.client_id for fill in journal.fills(None, 100)}
+        assert gone in booked
+        await live.pass_time(1)
+        assert len(live.exchange.history) == live.bot.books.fills
+    finally:
+        await runner.stop()

@@ -37,6 +37,8 @@ MARKET = Market(
 )
 LIMITS = RiskLimits(max_order_notional=D(300), max_total_exposure=D(2_000), price_band_percent=D(20))
 
+REAL = msgspec.structs.replace(LIMITS, armed=(Mode.PRODUCTION, Mode.SHADOW))
+
 
 def running() -> EngineState:
     """Return the state of one bot at 100 that holds base for five slots and bids for five."""
@@ -109,6 +111,13 @@ def freed() -> EngineState:
     return state
 
 
+def go_live(state: EngineState, cap: Decimal) -> None:
+    """Make the bot one of real money that may be used up to ``cap``."""
+    bot = state.bots[1]
+    bot.spec = msgspec.structs.replace(bot.spec, mode=Mode.PRODUCTION)
+    state.armed[Mode.PRODUCTION] = cap
+
+
 CASES = {
     RefusalCode.TRADING_HALTED: Case(offer(), offer(purpose=Purpose.CLOSE), trading=TradingState.HALTED),
     RefusalCode.TRADING_REDUCING: Case(bid(), offer(), trading=TradingState.REDUCING),
@@ -131,6 +140,7 @@ CASES = {
     ),
     RefusalCode.NOT_HELD: Case(offer(quantity=D("5.01")), offer(quantity=D("5"))),
     RefusalCode.MODE_NOT_ARMED: Case(bid(mode=Mode.PRODUCTION), bid()),
+    RefusalCode.ABOVE_MODE_CAP: Case(bid(quantity=D(3), mode=Mode.PRODUCTION), bid(), limits=REAL),
 }
 
 
@@ -143,6 +153,8 @@ def prepared(case: Case, code: RefusalCode) -> EngineState:
             MARKET, filters=msgspec.structs.replace(MARKET.filters, max_orders=len(state.orders))
         )
         state.bots[1].market = crowd
+    if code is RefusalCode.ABOVE_MODE_CAP:
+        go_live(state, D(1_700))
     if code is RefusalCode.ABOVE_BOT_BUDGET:
         state.bots[1].books.cash -= D(500)
         state.bots[1].books.cash -= state.bots[1].books.cash - state.bots[1].bid - D(9)
@@ -193,3 +205,29 @@ def test_open_orders_of_all_bots_are_counted_but_a_closing_sale_never_waits() ->
     assert isinstance(check(state, full, closing, NOW), Approved)
     room = msgspec.structs.replace(LIMITS, max_open_orders=len(state.orders) + 1)
     assert isinstance(check(state, room, bid(), NOW), Approved)
+
+
+def test_a_cap_counts_to_the_last_unit_what_bots_of_its_mode_hold_and_bid_for() -> None:
+    state, draft = freed(), bid(mode=Mode.PRODUCTION)
+    go_live(state, ZERO)
+    bot = state.bots[1]
+    state.armed[Mode.PRODUCTION] = bot.books.base * D(100) + bot.bid + draft.notional
+    assert isinstance(check(state, REAL, draft, NOW), Approved)
+    state.armed[Mode.PRODUCTION] -= D("0.00000001")
+    refused = check(state, REAL, draft, NOW)
+    assert isinstance(refused, Refused)
+    assert refused.code is RefusalCode.ABOVE_MODE_CAP
+    assert isinstance(check(state, REAL, bid(), NOW), Approved), "simulated money has no cap"
+
+
+def test_disarming_lets_closing_sales_through_and_nothing_else() -> None:
+    state = freed()
+    go_live(state, D(5_000))
+    assert isinstance(check(state, REAL, offer(mode=Mode.PRODUCTION), NOW), Approved)
+    del state.armed[Mode.PRODUCTION]
+    refused = check(state, REAL, offer(mode=Mode.PRODUCTION), NOW)
+    assert isinstance(refused, Refused)
+    assert refused.facts == {"mode": "production", "armed": "shadow"}
+    closing = offer(type=OrderType.MARKET, purpose=Purpose.CLOSE, mode=Mode.PRODUCTION)
+    assert isinstance(check(state, REAL, closing, NOW), Approved)
+    assert isinstance(check(state, LIMITS, closing, NOW), Refused), "an engine without that mode sends nothing"

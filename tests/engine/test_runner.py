@@ -77,7 +77,7 @@ async def test_nothing_leaves_when_the_journal_cannot_be_written() -> None:
     clock = ManualClock(NOW)
     exchange, journal = FakeExchange(clock), BrokenDisk.in_memory()
     assert isinstance(journal, BrokenDisk)
-    runner = Runner(load_engine(journal, LIMITS), journal, exchange, clock)
+    runner = Runner(load_engine(journal, LIMITS), journal, [exchange], clock)
     await runner.start("t")
     await runner.connect()
     await runner.watch(SYMBOL)
@@ -221,7 +221,7 @@ async def test_what_an_exchange_tells_while_connecting_waits_for_prices() -> Non
         await live.start_bot()
         await live.settle()
     exchange.price(D("97.5"))
-    runner = Runner(load_engine(journal, LIMITS), journal, exchange, clock)
+    runner = Runner(load_engine(journal, LIMITS), journal, [exchange], clock)
     outcomes: list[Outcome] = []
     runner.observers.append(outcomes.append)
     await runner.start("t")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from data.database import Database
@@ -139,12 +140,27 @@ async def test_an_exchange_that_falls_silent_is_noticed_with_and_without_bots(bo
             await live.start_bot()
             await live.settle()
         await reconcile_all(live.runner)
-        assert (live.runner.connected, live.runner.reconciled_at) == (True, NOW)
+        assert (live.runner.first.connected, live.runner.first.reconciled_at) == (True, NOW)
         live.exchange.down = True
         clock.advance(300_000)
         with pytest.raises(ExchangeUnavailable):
             await reconcile_all(live.runner)
-        assert (live.runner.connected, live.runner.reconciled_at) == (False, NOW)
+        assert (live.runner.first.connected, live.runner.first.reconciled_at) == (False, NOW)
         live.exchange.down = False
         await reconcile_all(live.runner)
-        assert (live.runner.connected, live.runner.reconciled_at) == (True, NOW + 300_000)
+        assert (live.runner.first.connected, live.runner.first.reconciled_at) == (True, NOW + 300_000)
+
+
+async def test_rules_of_a_market_that_changed_reach_its_bots() -> None:
+    async with living() as live:
+        await live.start_bot()
+        await live.settle()
+        await reconcile_all(live.runner)
+        before = live.runner.engine.state.sequence
+        await reconcile_all(live.runner)
+        assert live.runner.engine.state.sequence == before
+        filters = msgspec.structs.replace(MARKET.filters, min_notional=D(6))
+        live.exchange.traded = msgspec.structs.replace(MARKET, filters=filters)
+        await reconcile_all(live.runner)
+        await live.runner.settled()
+        assert live.bot.market.filters.min_notional == 6

@@ -52,7 +52,7 @@ async def paused_and_gone() -> AsyncIterator[tuple[Live, Shrinking, Journal]]:
         await live.until(lambda: not live.bot.live)
     exchange.gone = True
     exchange.submits.clear()
-    runner = Runner(load_engine(journal, LIMITS), journal, exchange, clock)
+    runner = Runner(load_engine(journal, LIMITS), journal, [exchange], clock)
     await runner.start("t")
     try:
         await runner.connect()
@@ -74,7 +74,7 @@ async def test_resumed_it_waits_for_a_price_and_sends_nothing() -> None:
             await live.runner.settled()
             assert live.runner.engine.state.sequence == before, "waiting leaves nothing in the journal"
         assert exchange.submits == []
-        assert live.runner.connected
+        assert live.runner.first.connected
         again = Engine(LIMITS)
         rebuild(again, journal.read())
         assert freeze(again.state) == freeze(live.runner.engine.state)

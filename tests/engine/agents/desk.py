@@ -9,12 +9,12 @@ from data.advice import Advice
 from data.decisions import Decision
 from data.events import AdvicePosted, Control
 from data.grids import GridSpec
-from data.market import Candle, Fees, Filters, Market, Ticker
+from data.market import Candle, Fees, Filters, Market, MarketKind, Ticker
 from data.orders import Fill
 from data.values import ZERO, Millis, Mode
 from engine.apply import apply
-from engine.desk import AssetView, EngineView, EquityPoint
-from engine.exchanges.base import ExchangeUnavailable, MarketUnknown
+from engine.desk import AssetView, EngineView, EquityPoint, PositionView
+from engine.exchanges.base import ExchangeUnavailable, MarketUnknown, Rights
 from engine.grid.plan import GridPlan
 from engine.outcome import Outcome
 from engine.state import EngineState
@@ -79,6 +79,7 @@ class ShownDesk:
         self.shown: tuple[BotView, ...] = ()
         self.held = {"USDT": D(quote)}
         self.prices: dict[str, Ticker] = {}
+        self.open_positions: tuple[PositionView, ...] = ()
         self.reachable = True
         self.connected = True
         self.started_at: Millis = 0
@@ -150,6 +151,20 @@ class ShownDesk:
         if not self.reachable:
             raise ExchangeUnavailable("down")
         return tuple(AssetView(asset=name, free=held, locked=ZERO, in_bots=ZERO) for name, held in self.held.items())
+
+    async def positions(self) -> Sequence[PositionView]:
+        """Return what was put there."""
+        return self.open_positions
+
+    async def transfer(
+        self, mode: Mode, asset: str, amount: Decimal, source: MarketKind, target: MarketKind, key: str
+    ) -> str:
+        """Refuse: agents move no money."""
+        raise AssertionError(f"an agent moved {amount} {asset}")
+
+    async def rights(self, mode: Mode) -> Rights | None:
+        """Return none."""
+        return None
 
     def fills(self, bot: int | None, limit: int) -> Sequence[Fill]:
         """Return none."""

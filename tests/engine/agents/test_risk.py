@@ -9,6 +9,8 @@ import pytest
 from config.schema import Settings
 from data.advice import Advice, TradingState, TradingStateAdvised
 from data.events import SetTradingState
+from data.grids import MarginMode
+from data.values import Mode
 from engine.agents.base import Agent
 from engine.agents.risk import (
     DAY,
@@ -17,6 +19,8 @@ from engine.agents.risk import (
     build,
 )
 from engine.apply import apply
+from engine.desk import PositionView
+from engine.exchanges.base import Position
 from engine.views import BotStatus
 from tests.engine.agents.desk import ShownDesk, bot, slot, ticker
 
@@ -260,3 +264,19 @@ async def test_a_stopped_bot_that_keeps_its_base_is_no_loss() -> None:
 
 def test_the_agent_takes_its_limits_from_the_settings() -> None:
     assert build(Settings()).interval_seconds == 30
+
+
+async def test_only_the_account_people_see_counts_with_what_its_open_positions_won_and_lost() -> None:
+    desk = ShownDesk("1000")
+    real = Position(
+        symbol="BTC/USDT:USDT",
+        quantity=D(-2),
+        entry_price=D(100),
+        mark_price=D(110),
+        liquidation_price=None,
+        leverage=3,
+        margin=MarginMode.CROSS,
+    )
+    desk.open_positions = tuple(PositionView(mode=mode, position=real, in_bots=D(0)) for mode in Mode)
+    (advice,) = await RiskAgent(LIMITS, "USDT", 60).advise(desk, NOON)
+    assert advice.evidence["equity"] == "980"

@@ -77,10 +77,10 @@ def test_the_identity_is_exact_for_any_fills(
                 slot.add(arrived, price, initial=False)
         elif thousandths % 5 == 0:
             quantity = min(quantity, books.base)
-            book_sold(books, fill(traded, Side.SELL, price, quantity), take_across(held, quantity), pairs=False)
+            book_sold(books, traded, fill(traded, Side.SELL, price, quantity), take_across(held, quantity), pairs=False)
         else:
             quantity = min(quantity, slot.held)
-            book_sold(books, fill(traded, Side.SELL, price, quantity), slot.take(quantity), pairs=True)
+            book_sold(books, traded, fill(traded, Side.SELL, price, quantity), slot.take(quantity), pairs=True)
         check(books, held, price, D(mark) / 10**5)
     assert books.fills == len(moves)
 
@@ -89,7 +89,7 @@ def test_a_cycle_earns_the_line_distance_less_fees() -> None:
     traded, (slot, *_) = market(FeeAsset.QUOTE), slots(1)
     books = open_books(D(1_000), D(100))
     slot.add(book_bought(books, traded, fill(traded, Side.BUY, D(100), D(2)), Purpose.GRID), D(100), initial=False)
-    closed = book_sold(books, fill(traded, Side.SELL, D(101), D(2)), slot.take(D(2)), pairs=True)
+    closed = book_sold(books, traded, fill(traded, Side.SELL, D(101), D(2)), slot.take(D(2)), pairs=True)
     assert (closed, books.grid_profit, books.realised) == (D(2), D(2), ZERO)
     assert books.fees == D("0.00075") * (200 + 202)
     assert books.equity(D(55)) == 1_002 - books.fees
@@ -101,7 +101,7 @@ def test_initial_inventory_sold_is_no_grid_profit() -> None:
     for slot in held:
         slot.awaiting = D(1)
     share(book_bought(books, traded, fill(traded, Side.BUY, D(100), D(2)), Purpose.INITIAL), held, D(100))
-    book_sold(books, fill(traded, Side.SELL, D(101), D(1)), held[0].take(D(1)), pairs=True)
+    book_sold(books, traded, fill(traded, Side.SELL, D(101), D(1)), held[0].take(D(1)), pairs=True)
     assert (books.grid_profit, books.realised, books.unpaired(D(100))) == (ZERO, D(1), D(1))
     assert books.hold_initial_mix(D(110)) == 1_000 - 200 + 220
     assert books.buy_and_hold(D(110)) == 1_100

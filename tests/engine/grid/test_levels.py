@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from data.grids import GridSpec, Spacing, Trigger, TriggerKind
 from data.market import FeeAsset, Fees, Filters, Market, Ticker
 from data.values import ONE, ZERO, plain
-from engine.grid.levels import INITIAL_CUSHION, NOTIONAL_MARGIN, initial_order, lay_lines, net_profit, plan_grid
+from engine.grid.levels import NOTIONAL_MARGIN, lay_lines, net_profit
 from engine.grid.plan import GridPlan
+from engine.grid.sizing import INITIAL_CUSHION, initial_order, plan_grid
 
 D = Decimal
 
@@ -202,7 +203,7 @@ def levels_accepted(plan: GridPlan) -> int:
     [
         (spec(lower=D(100), upper=D("100.5"), levels=61), market(fee="0")),
         (spec(levels=61, lower=D(99), upper=D(101)), market()),
-        (spec(levels=61), market(max_orders=20)),
+        (spec(levels=61), market(max_orders=5)),
         (spec(levels=900, spacing=Spacing.GEOMETRIC), market(max_orders=2000)),
     ],
     ids=["lines fall together", "fees eat the slots", "too many orders", "geometric"],

@@ -1,0 +1,34 @@
+"""Laying a planned grid: its slots, and what they hold or await at the start."""
+
+from __future__ import annotations
+
+from data.grids import Direction
+from data.values import ZERO
+from engine.grid.accounting import hold_short
+from engine.grid.plan import GridPlan
+from engine.grid.slots import Slot
+from engine.state import Bot
+from engine.views import BotStatus
+
+_AWAITED = {Direction.LONG: (True,), Direction.NEUTRAL: (), Direction.SHORT: (False,)}
+
+
+def lay(bot: Bot, plan: GridPlan) -> None:
+    """Give a bot that holds nothing the slots of ``plan``, and let it start."""
+    awaited, first = _AWAITED[plan.spec.direction], bot.number_slot()
+    bot.slots = [
+        Slot(
+            index=first + slot.index,
+            lower=slot.lower,
+            upper=slot.upper,
+            capacity=slot.quantity,
+            awaiting=slot.quantity if slot.full in awaited else ZERO,
+        )
+        for slot in plan.slots
+    ]
+    bot.lines, bot.offset, bot.next_slot = plan.lines, 0, first + len(bot.slots)
+    bot.window, bot.focus, bot.size = plan.window, plan.ticker.last, plan.quantity
+    if plan.spec.direction is not Direction.LONG:
+        full = [slot for slot, planned in zip(bot.slots, plan.slots, strict=True) if planned.full]
+        hold_short(bot.books, full, plan.ticker.last)
+    bot.status = BotStatus.STARTING if plan.initial_buy or plan.initial_sell else BotStatus.RUNNING

@@ -1,0 +1,92 @@
+"""Booking what people ask of a running bot's grid: how it follows the price, grows, and where it lies."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+import msgspec
+
+from data.advice import TradingState
+from data.decisions import Input, Rule
+from data.events import GridControl, RecentreBot, SetReinvest, SetTrailing
+from data.grids import GridSpec
+from data.values import plain
+from engine.change import Change, refused
+from engine.grid.options import limit_of, option_problems
+from engine.grid.plan import Problem
+from engine.recentring import begin, replanned
+from engine.state import Bot, EngineState
+from engine.views import BotStatus
+
+
+def apply_reshaping(state: EngineState, bot: Bot, event: GridControl) -> Change:
+    """Book one control of a bot's grid; a refused one changes nothing."""
+    match event:
+        case SetTrailing():
+            return _trail(bot, event)
+        case SetReinvest():
+            spec = msgspec.structs.replace(bot.spec, reinvest=event.on)
+            return _options(bot, spec, [Input("reinvest", "yes" if event.on else "no")])
+        case RecentreBot():
+            return _recentre(state, bot, event)
+        case _:
+            assert_never(event)
+
+
+def _trail(bot: Bot, event: SetTrailing) -> Change:
+    if bot.status is not BotStatus.WAITING:
+        edges = ((event.up, bot.lines[-1], 1, "up"), (event.down, bot.lines[0], -1, "down"))
+        for limit, edge, way, name in edges:
+            if limit is not None and (limit - edge) * way <= 0:
+                where = "above" if way > 0 else "below"
+                return refused(f"{name}: {plain(limit)}: the grid is there already; accepted: {where} {plain(edge)}")
+    spec = msgspec.structs.replace(bot.spec, trail_up=event.up, trail_down=event.down)
+    return _options(bot, spec, [Input("trail up", limit_of(event.up)), Input("trail down", limit_of(event.down))])
+
+
+def _options(bot: Bot, spec: GridSpec, inputs: list[Input]) -> Change:
+    problems = option_problems(spec, bot.market)
+    if problems:
+        return refused(_text(problems[0]))
+    bot.spec, bot.trail_ended = spec, False
+    return Change(bot=bot, rule=Rule.CHANGE_GRID, inputs=inputs)
+
+
+def _recentre(state: EngineState, bot: Bot, event: RecentreBot) -> Change:
+    if bot.status is not BotStatus.RUNNING or bot.recentre is not None:
+        what = "recentring" if bot.recentre is not None else bot.status.value
+        return refused(f"bot {bot.id} is {what}, only a running bot can be recentred")
+    if state.trading_state is not TradingState.ACTIVE:
+        return refused(f"trading is {state.trading_state.value}; accepted: a recentring while it is active")
+    ticker = state.tickers.get(bot.market.symbol)
+    if ticker is None:
+        return refused(f"symbol: no price of {bot.market.symbol} has been seen yet")
+    spec = reshaped(bot.spec, event)
+    plan = replanned(state, bot, spec, ticker)
+    if plan.problems:
+        return refused(_text(plan.problems[0]))
+    begin(bot, spec, asked=True)
+    inputs = [
+        Input("price", plain(ticker.last)),
+        Input("range before", f"{plain(bot.lines[0])} to {plain(bot.lines[-1])}"),
+        Input("new range", f"{plain(event.lower)} to {plain(event.upper)}"),
+    ]
+    return Change(bot=bot, rule=Rule.RECENTRE, inputs=inputs)
+
+
+def reshaped(spec: GridSpec, event: RecentreBot) -> GridSpec:
+    """Return the grid that a recentring asks for; limits of trailing that its range leaves behind are dropped."""
+    up, down = spec.trail_up, spec.trail_down
+    return msgspec.structs.replace(
+        spec,
+        lower=event.lower,
+        upper=event.upper,
+        levels=event.levels or spec.levels,
+        trigger_price=None,
+        trail_up=up if up is not None and up > event.upper else None,
+        trail_down=down if down is not None and down < event.lower else None,
+    )
+
+
+def _text(problem: Problem) -> str:
+    return f"{problem.field}: {problem.value}: {problem.problem}; accepted: {problem.accepted}"

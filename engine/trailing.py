@@ -1,0 +1,162 @@
+"""A grid that follows the market: the slot furthest behind leaves, and a new one joins at the end price has passed.
+
+Upwards the lowest slot, which is empty, becomes one above the top that bids at the old top line, for as much as the
+cash that the other bids leave pays for. Downwards the highest slot, which is full, takes what it holds below the bottom
+and offers it at the old bottom line: that sale is a loss, and as what it sells counts as initial inventory from then
+on, never grid profit. No order is sent at market. A slot leaves only once nothing rests for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from data.advice import TradingState
+from data.decisions import Alternative, Input, Rule
+from data.grids import TriggerKind
+from data.orders import OrderStatus
+from data.values import ONE, ZERO, Side, floor_to, plain
+from engine.grid.levels import line_at, smallest_quantity
+from engine.grid.sizing import maker_cost
+from engine.grid.slots import Lot, Slot, gap
+from engine.protection import liquidations
+from engine.state import Bot, EngineState
+from engine.views import BotStatus
+from engine.wish import Wish
+
+UP, DOWN = 1, -1
+
+
+def next_line(bot: Bot, way: int, steps: int = 1) -> Decimal | None:
+    """Return the line ``steps`` beyond the top (``UP``) or bottom; None when the grid may not go there."""
+    spec = bot.spec
+    limit = spec.trail_up if way == UP else spec.trail_down
+    if limit is None or bot.trail_ended:
+        return None
+    index = bot.offset + len(bot.lines) - 1 + steps if way == UP else bot.offset - steps
+    line = line_at(spec, index, bot.market.filters.price_tick)
+    if way == UP:
+        return line if bot.lines[-1] < line <= limit else None
+    stop = spec.stop_loss
+    floor = stop.value if stop is not None and stop.kind is TriggerKind.PRICE else ZERO
+    return line if max(limit, ZERO) <= line < bot.lines[0] and line > floor else None
+
+
+def free(bot: Bot) -> bool:
+    """Return whether a bot may move its grid at all."""
+    return bot.status is BotStatus.RUNNING and bot.recentre is None
+
+
+def leaving(state: EngineState, bot: Bot) -> tuple[int, list[Slot]]:
+    """Return which way the price has gone beyond the grid, and the slots that should leave for it, first ones first."""
+    ticker = state.tickers.get(bot.market.symbol)
+    if ticker is None or not free(bot) or state.trading_state is not TradingState.ACTIVE:
+        return UP, []
+    way = UP if ticker.last > bot.lines[-1] else DOWN
+    return way, list(_overtaken(bot, ticker.last, way))
+
+
+def _overtaken(bot: Bot, last: Decimal, way: int) -> Iterator[Slot]:
+    for steps, slot in enumerate(bot.slots if way == UP else reversed(bot.slots), start=1):
+        line = next_line(bot, way, steps)
+        if line is None or (last - line) * way < ZERO or not _spent(bot, slot, way):
+            return
+        yield slot
+
+
+def _spent(bot: Bot, slot: Slot, way: int) -> bool:
+    """Return whether a slot has nothing left to do on the side that price has gone to."""
+    side = Side.SELL if way == UP else Side.BUY
+    left = gap(
+        side,
+        capacity=slot.capacity,
+        held=slot.held,
+        awaiting=ZERO,
+        resting=ZERO,
+        price=slot.upper if way == UP else slot.lower,
+        filters=bot.market.filters,
+    )
+    return left == ZERO == slot.awaiting
+
+
+def trail(state: EngineState, bot: Bot) -> Wish | None:
+    """Let the grid follow the price as far as limits, money and its own orders allow; None when nothing changes."""
+    way, slots = leaving(state, bot)
+    if not slots:
+        return None
+    wish = Wish(rule=Rule.TRAIL_UP if way == UP else Rule.TRAIL_DOWN)
+    before, steps = (bot.lines[0], bot.lines[-1]), 0
+    names = {slot.index for slot in slots}
+    live = [order for order in state.live_orders(bot) if order.draft.slot in names]
+    held_up = {order.draft.slot for order in live}
+    for slot in slots:
+        if slot.index in held_up or slot is not bot.slots[0 if way == UP else -1]:
+            break
+        why_not = _step(state, bot, slot, way)
+        if why_not:
+            bot.trail_ended = True
+            wish.rule = wish.rule if steps else Rule.TRAIL_ENDED
+            wish.alternatives = [Alternative("follow the price further", why_not)]
+            live = []
+            break
+        steps += 1
+    wish.cancels = [order.draft.client_id for order in live if order.status is not OrderStatus.CANCELLING]
+    if not steps and not wish.cancels and not bot.trail_ended:
+        return None
+    wish.inputs = [
+        Input("range before", f"{plain(before[0])} to {plain(before[1])}"),
+        Input("range after", f"{plain(bot.lines[0])} to {plain(bot.lines[-1])}"),
+        Input("steps", str(steps)),
+    ]
+    return wish
+
+
+def _step(state: EngineState, bot: Bot, slot: Slot, way: int) -> str:
+    """Let one slot leave and its successor join; return why that is not possible, or nothing."""
+    line = next_line(bot, way)
+    if line is None:
+        return "the limit of trailing is reached"
+    before = bot.slots, bot.lines, bot.offset
+    edge = bot.lines[-1] if way == UP else bot.lines[0]
+    rest = [each for each in bot.slots if each is not slot]
+    capacity = slot.capacity
+    if way == UP and not bot.market.perpetual:
+        capacity = min(capacity, slot.held + affordable(bot, rest, edge))
+    if capacity < smallest_quantity(min(edge, line), bot.market):
+        return "the money left pays for no further slot"
+    new = Slot(
+        index=bot.number_slot(),
+        lower=min(edge, line),
+        upper=max(edge, line),
+        capacity=capacity,
+        lots=[Lot(lot.quantity, lot.price, initial=True) for lot in slot.lots],
+        held=slot.held,
+    )
+    bot.slots = [*rest, new] if way == UP else [new, *rest]
+    bot.lines = (*bot.lines[1:], line) if way == UP else (line, *bot.lines[:-1])
+    bot.offset += way
+    if not _survivable(state, bot):
+        bot.slots, bot.lines, bot.offset = before
+        return "liquidation would come too near to the range"
+    bot.cycles_before += slot.cycles
+    return ""
+
+
+def affordable(bot: Bot, slots: Sequence[Slot], price: Decimal) -> Decimal:
+    """Return the base that the cash which the bids of ``slots`` leave can bid for at ``price``, on the step."""
+    return floor_to(
+        max(idle(bot, slots), ZERO) / (price * maker_cost(bot.market.fees)), bot.market.filters.quantity_step
+    )
+
+
+def idle(bot: Bot, slots: Sequence[Slot]) -> Decimal:
+    """Return the cash of a bot on spot that filling every one of ``slots`` would leave."""
+    needed = sum((max(slot.capacity - slot.held, ZERO) * slot.lower for slot in slots), ZERO)
+    return bot.books.cash - needed * maker_cost(bot.market.fees)
+
+
+def _survivable(state: EngineState, bot: Bot) -> bool:
+    buffer = state.limits_in_force.buffer(ONE)
+    found = liquidations(bot)
+    below = found.low is None or found.low <= bot.lines[0] * (ONE - buffer)
+    return below and (found.high is None or found.high >= bot.lines[-1] * (ONE + buffer))
