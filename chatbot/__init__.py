@@ -7,7 +7,9 @@ replay_command  a grid on candles from a file, and its report
 doctor          what is configured, what is reachable, what is wrong
 app             everything made once and handed to whoever needs it
 choice          which chats to start
-venues          which exchange adapter to use
+venues          which exchange adapters to use, with which keys
+tenancy         one engine per exchange account
+surroundings    what the engine asks of chats and files
 recording       which recorded market to play, and when
 folders         the files of one home directory
 heartbeat       the sign of life in a file

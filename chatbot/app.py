@@ -16,10 +16,13 @@ from chatbot.heartbeat import Heartbeat
 from chatbot.logbook import LogBook
 from chatbot.platform import Audience, Platform
 from chatbot.push import Pusher
+from chatbot.surroundings import Surroundings
 from chatbot.trade_log import TradeLog
+from chatbot.venues import market_kinds
+from commands.bulletins import error_notice, reach_notice, restart_report
 from commands.digest import digest
 from commands.dispatch import Dispatcher, Services
-from commands.notice import Notice, error_notice, notices, restart_report
+from commands.notice import Notice, notices
 from commands.pairing import LIFETIME, Pairing
 from commands.people import StoredPeople
 from commands.registry import Registry, Role, discover
@@ -28,7 +31,8 @@ from config.language import _
 from config.schema import Settings
 from data.database import Database
 from data.equity import EquityStore
-from data.events import Reconciled
+from data.events import DisarmMode, Reconciled
+from data.installation import installation_tag
 from data.journal import Journal
 from data.outbox import Outbox
 from data.people import PeopleStore
@@ -36,7 +40,9 @@ from data.values import HUNDRED, Millis, Mode
 from engine.agents.base import discover as discover_agents
 from engine.agents.base import makers
 from engine.allocation import Allocation
+from engine.checkup import Checkup
 from engine.clock import Clock
+from engine.connection import attend, reach_first
 from engine.exchanges.base import Exchange, ExchangeUnavailable
 from engine.explain import OllamaExplainer
 from engine.front_desk import FrontDesk
@@ -44,12 +50,16 @@ from engine.outcome import Outcome
 from engine.risk import RiskLimits
 from engine.runner import Runner, load_engine, save_checkpoint
 from engine.supervisor import Supervisor
-from engine.upkeep import reconcile_all, sample_equity
+from engine.upkeep import hold_alive, reconcile_all, sample_equity
 from scheduler.registry import AgentTick, JobContext, collect
 from scheduler.runner import Scheduler
 
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
-"""Seconds between two attempts to reach the exchange: doubled each time, up to the longest."""
+ARMED = {
+    Mode.SHADOW: (Mode.SHADOW,),
+    Mode.TESTNET: (Mode.TESTNET,),
+    Mode.PRODUCTION: (Mode.PRODUCTION, Mode.SHADOW),
+}
+"""Modes whose orders may leave, by the mode the engine runs in; real money also needs a person's word."""
 
 LAST_WORDS_SECONDS = 5.0
 KEPT_DELIVERED_DAY: Millis = 86_400_000
@@ -65,7 +75,9 @@ def limits_of(settings: Settings) -> RiskLimits:
         max_open_orders=risk.max_open_orders,
         stale_millis=int(risk.stale_data_seconds * 1000),
         price_band_percent=min(risk.price_band_perc, HUNDRED),
-        armed=(Mode.SHADOW,),
+        max_leverage=risk.futures_risk.max_leverage,
+        liquidation_buffer_percent=risk.futures_risk.liquidation_buffer_perc,
+        armed=ARMED[Mode(settings.operation_mode)],
     )
 
 
@@ -82,7 +94,7 @@ class App:
         self,
         settings: Settings,
         folders: Folders,
-        exchange: Exchange,
+        exchanges: Sequence[Exchange],
         clock: Clock,
         *,
         announce: Callable[[str], None],
@@ -90,25 +102,18 @@ class App:
     ) -> None:
         """Put everything together. Raises ``StorageError`` when another engine has this home, or its files are bad.
 
+        ``exchanges`` is one per mode that is traded; people see the markets and prices of the first.
         ``announce`` prints one-time codes where only the operator reads; ``speed`` is simulated seconds per real one.
         """
         self.settings, self.folders, self.clock, self._announce = settings, folders, clock, announce
-        self.database = Database(folders.database)
+        self.database = Database(folders.books(Mode(settings.operation_mode)))
         self.heartbeat = Heartbeat(folders.heartbeat)
         self._was_alive_at = self.heartbeat.last()
         self.journal = Journal(self.database)
         self._was_sequence = self.journal.last_sequence
-        self.runner = Runner(load_engine(self.journal, limits_of(settings)), self.journal, exchange, clock)
+        self.runner = self._make_runner(exchanges)
         self.equity = EquityStore(self.database)
-        self.desk = FrontDesk(
-            self.runner,
-            self.equity,
-            version=version("batuta"),
-            mode=Mode(settings.operation_mode),
-            max_bots=settings.risk_management.max_bots,
-            min_order=settings.grid.spot.min_order_size_usd,
-            allocation=allocation_of(settings),
-        )
+        self.desk = self._make_desk()
         trades = folders.home / settings.logging.trade_log_file
         self._trade_log = TradeLog(trades, lambda bot: self.runner.engine.state.bots[bot].spec.mode)
         self.people = StoredPeople(PeopleStore(self.database), clock)
@@ -118,6 +123,12 @@ class App:
         self.renderer = Renderer()
         self.outbox = Outbox(self.database)
         self.pusher = Pusher(self.outbox, self.audience, clock)
+        self.checkup = Checkup(
+            self.runner,
+            Surroundings(self.outbox, folders, self._ring),
+            kinds=market_kinds(settings),
+            most_skew=settings.risk_management.max_clock_skew_milliseconds,
+        )
         self.supervisor = Supervisor(makers(discover_agents(), settings), self.desk, self.runner.post, clock)
         self.scheduler = Scheduler(
             collect(self._job_context()),
@@ -130,7 +141,7 @@ class App:
         self.dispatcher = Dispatcher(self._services())
         self.platforms: list[Platform] = []
         self.ready = asyncio.Event()
-        self._connecting: asyncio.Task[None] | None = None
+        self._connections: list[asyncio.Task[None]] = []
 
     # -- life
 
@@ -145,13 +156,13 @@ class App:
         for platform in self.platforms:
             await platform.start(self.dispatcher)
         self.dispatcher.offer_first_code()
-        self._connecting = asyncio.create_task(self._connect(), name="connect")
+        self._connections.append(asyncio.create_task(self._connect(), name="connect"))
 
     async def stop(self) -> None:
         """Let jobs and answers finish, keep the state, and close everything. Orders stay where they are."""
-        if self._connecting is not None:
-            self._connecting.cancel()
-            await asyncio.gather(self._connecting, return_exceptions=True)
+        for task in self._connections:
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
         await self.scheduler.stop()
         for platform in self.platforms:
             await self._quietly(platform.stop())
@@ -173,24 +184,23 @@ class App:
             log.exception("stop_failed")
 
     async def _connect(self) -> None:
-        pause = FIRST_PAUSE
-        while True:
-            try:
-                await self.runner.connect()
-                reports = await reconcile_all(self.runner)
-                break
-            except ExchangeUnavailable as error:
-                log.warning("exchange_unavailable", reason=str(error), retry_seconds=pause)
-            except Exception:
-                # Without a connection nothing trades and no exit is watched; giving up in silence would be the worst.
-                log.exception("connecting_broke_off", retry_seconds=pause)
-            await self.clock.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+        reports = await reach_first(self.runner)
+        for account in self.runner.accounts.values():
+            self._connections.append(asyncio.create_task(attend(self.runner, account), name=f"attend {account.name}"))
+        await self._guard_keys()
         await self._heartbeat()
         await self.scheduler.start()
         self._report_restart(reports)
         self.ready.set()
         log.info("ready", bots=len(self.desk.bots()), sequence=self.desk.engine().sequence)
+
+    async def _guard_keys(self) -> None:
+        # The exchange may have been out of reach when the program looked before it started.
+        real = Mode.PRODUCTION
+        if real in self.runner.engine.state.armed and await self.checkup.withdrawable(real):
+            await self.runner.ask(DisarmMode(at=self.clock.now(), by="engine", mode=real))
+            what = _("the exchange key may withdraw money; {mode} is disarmed").format(mode=real.value)
+            self._tell(error_notice(what, randomness.token_hex(4), self.clock.now()))
 
     def _report_restart(self, reports: Sequence[Reconciled]) -> None:
         if self._was_sequence:
@@ -203,6 +213,9 @@ class App:
 
     def _tell(self, notice: Notice) -> None:
         self._push((notice,), Role.OWNER)
+
+    def _ring(self) -> None:
+        self._tell(reach_notice(self.clock.now()))
 
     def _push(self, found: Sequence[Notice], role: Role = Role.VIEWER) -> None:
         if found and self.settings.alerts.enabled:
@@ -224,6 +237,28 @@ class App:
                 await platform.send(recipient, reply, silent=True)
 
     # -- wiring
+
+    def _make_runner(self, exchanges: Sequence[Exchange]) -> Runner:
+        return Runner(
+            load_engine(self.journal, limits_of(self.settings)),
+            self.journal,
+            exchanges,
+            self.clock,
+            tag=installation_tag(self.database),
+            per_minute=self.settings.risk_management.max_orders_per_minute,
+        )
+
+    def _make_desk(self) -> FrontDesk:
+        settings = self.settings
+        return FrontDesk(
+            self.runner,
+            self.equity,
+            version=version("batuta"),
+            mode=Mode(settings.operation_mode),
+            max_bots=settings.risk_management.max_bots,
+            min_order=settings.grid.spot.min_order_size_usd,
+            allocation=allocation_of(settings),
+        )
 
     def _make_explainer(self) -> OllamaExplainer | None:
         ai = self.settings.ai_agent
@@ -253,6 +288,7 @@ class App:
             tell=self._tell,
             deliver=self._deliver,
             explainer=self._explainer,
+            checkup=self.checkup,
             logs=LogBook(self.folders.home / settings.logging.log_file),
         )
 
@@ -267,6 +303,7 @@ class App:
             ),
             tick_agent=supervisor.tick,
             reconcile=self._reconcile,
+            hold_alive=self._hold_alive,
             snapshot_equity=self._snapshot_equity,
             send_digest=self._send_digest,
             save_state=self._save_state,
@@ -282,6 +319,9 @@ class App:
         except ExchangeUnavailable:
             self._tell(error_notice("the exchange does not answer", randomness.token_hex(4), self.clock.now()))
             raise
+
+    async def _hold_alive(self) -> None:
+        await hold_alive(self.runner, self.settings.exchange.dead_man_seconds)
 
     async def _snapshot_equity(self) -> None:
         sample_equity(self.runner, self.equity)

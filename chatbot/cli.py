@@ -69,14 +69,15 @@ def run(
     mode: Annotated[str | None, typer.Option(help="shadow, testnet or production; overrides the settings.")] = None,
     config: Annotated[Path | None, typer.Option(help="Settings file.", exists=True, dir_okay=False)] = None,
     debug: Annotated[bool, typer.Option(help="Write debug messages to the log.")] = False,
+    take_over: Annotated[bool, typer.Option(help="Ask another engine on the same account to end, and wait.")] = False,
     home: Home = None,
 ) -> None:
     """Run the engine until it is told to stop."""
     # Starting makes much and frees little: looking for garbage as often as usual would take a seventh of it.
     gc.set_threshold(10_000)
-    from chatbot.serve import serve
+    from chatbot.serve import Wish, serve
 
-    raise typer.Exit(asyncio.run(serve(mode=mode, config=config, debug=debug, home=home)))
+    raise typer.Exit(asyncio.run(serve(Wish(mode, config, debug, home, take_over))))
 
 
 @cli.command()

@@ -17,7 +17,7 @@ from chatbot.choice import chosen_platforms
 from chatbot.folders import Folders
 from chatbot.platforms.console.platform import IDENTITY, ConsolePlatform
 from chatbot.platforms.console.screen import Screen
-from chatbot.venues import SIMULATED, open_venue
+from chatbot.venues import SIMULATED, open_venues
 from commands.context import Person
 from commands.registry import Role
 from commands.reply import Chart, Failure, Proposal, Reply
@@ -77,8 +77,8 @@ async def run_demo(*, seed: int, speed: float | None, minutes: float, home: Path
     set_up_logs(settings.logging, folders.home, Secrets())
     # A whole day: the invented market has a past to draw, and midnight is far.
     clock = ScaledClock(SystemClock().now() // _DAY * _DAY, speed)
-    with open_venue(settings, folders, clock, seed) as venue:
-        app = App(settings, folders, venue, clock, announce=announce, speed=speed)
+    with open_venues(settings, Secrets(), folders, clock, seed) as venues:
+        app = App(settings, folders, venues, clock, announce=announce, speed=speed)
         try:
             if interactive:
                 return await _by_hand(app, settings, root.charts)

@@ -1,4 +1,4 @@
-"""`batuta doctor`: what is configured, what is reachable, how far clocks differ, where packages came from."""
+"""`batuta doctor`: what is configured, reachable and allowed, how far clocks differ, where packages came from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from rich.text import Text
 
 from chatbot.folders import Folders
 from chatbot.heartbeat import Heartbeat
-from chatbot.venues import REPLAYED, SIMULATED, ModeUnavailable
+from chatbot.venues import REPLAYED, SIMULATED, ModeUnavailable, live_venue, market_kinds
+from commands.findings import name, said
 from config.language import _
 from config.load import load_settings
 from config.paths import batuta_home, settings_file
@@ -26,8 +27,15 @@ from config.schema import Settings
 from config.secrets import Secrets, load_secrets
 from data.database import Database, StorageError, StorageLocked
 from data.journal import Journal
+from data.values import Mode
+from engine.checkup import examine_clock, examine_key, examine_market
 from engine.clock import Clock, SystemClock
 from engine.exchanges.base import Exchange, ExchangeUnavailable
+from engine.findings import Grade
+from engine.recording import ReplayDiverged
+from engine.risk import RiskLimits
+from engine.runner import load_engine
+from engine.state import Bot
 
 OURS = ("chatbot", "commands", "config", "data", "engine", "scheduler")
 LIBRARIES = ("python-telegram-bot", "discord.py", "APScheduler", "ccxt", "ollama", "matplotlib", "msgspec", "pydantic")
@@ -68,8 +76,8 @@ async def examine(*, config: Path | None, home: Path | None) -> int:
         return 1
     findings = [
         *_configured(settings, secrets, config or settings_file(folders.home)),
-        *_stored(folders),
-        *await _exchange(settings, folders),
+        *_stored(folders, settings),
+        *await _exchange(settings, secrets, folders),
         *await _chats(settings, secrets),
         *await _model(settings),
         *_packages(),
@@ -80,19 +88,20 @@ async def examine(*, config: Path | None, home: Path | None) -> int:
 
 def _configured(settings: Settings, secrets: Secrets, file: Path) -> Iterable[Finding]:
     yield Finding(_("Settings"), str(file) if file.exists() else _("defaults ({file} is not there)").format(file=file))
-    yield Finding(_("Mode"), settings.operation_mode, settings.operation_mode == "shadow")
+    yield Finding(_("Mode"), settings.operation_mode)
     yield Finding(_("Exchange"), settings.exchange.name)
-    given = sorted(name for name, value in secrets if value is not None)
+    given = sorted(each for each, value in secrets if value is not None)
     yield Finding(_("Secrets given"), ", ".join(given) or _("none (none are needed for shadow mode)"))
 
 
-def _stored(folders: Folders) -> Iterable[Finding]:
+def _stored(folders: Folders, settings: Settings) -> Iterable[Finding]:
     yield Finding(_("Home"), str(folders.home))
-    if not folders.database.exists():
+    file = folders.books(Mode(settings.operation_mode))
+    if not file.exists():
         yield Finding(_("Journal"), _("empty: the engine has not run here yet"))
         return
     try:
-        database = Database(folders.database)
+        database = Database(file)
     except StorageLocked as error:
         yield Finding(_("Journal"), _("in use by the running engine, process {pid}").format(pid=error.pid), True)
         return
@@ -108,29 +117,52 @@ def _stored(folders: Folders) -> Iterable[Finding]:
         database.close()
 
 
-async def _exchange(settings: Settings, folders: Folders) -> list[Finding]:
+async def _exchange(settings: Settings, secrets: Secrets, folders: Folders) -> list[Finding]:
     if settings.exchange.name == SIMULATED:
         return [Finding(_("Exchange answers"), _("yes: it is simulated"), True)]
     if settings.exchange.name == REPLAYED:
         return [_recording(settings, folders)]
-    clock = SystemClock()
     try:
-        venue = _public_venue(settings, clock)
+        venue = _venue(settings, secrets, SystemClock())
     except ModeUnavailable as error:
         return [Finding(_("Exchange answers"), str(error), False)]
     try:
         async with asyncio.timeout(_PATIENCE):
             await venue.open(lambda _event: None)
-            count, skew = len(await venue.markets()), await venue.clock_skew()
+            count = len(await venue.markets())
+            found = await _checkup(venue, settings, folders)
     except (ExchangeUnavailable, TimeoutError) as error:
         return [Finding(_("Exchange answers"), _("no: {reason}").format(reason=str(error) or _("timed out")), False)]
     finally:
         await venue.close()
-    most = settings.risk_management.max_clock_skew_milliseconds
-    return [
-        Finding(_("Exchange answers"), _("yes, {count} markets").format(count=count), True),
-        Finding(_("Clock skew"), f"{skew} ms", abs(skew) <= most),
-    ]
+    return [Finding(_("Exchange answers"), _("yes, {count} markets").format(count=count), True), *found]
+
+
+async def _checkup(venue: Exchange, settings: Settings, folders: Folders) -> list[Finding]:
+    found = await examine_key(venue, market_kinds(settings))
+    found.append(await examine_clock(venue, settings.risk_management.max_clock_skew_milliseconds))
+    for bot in _bots_of(folders, venue.mode):
+        found += await examine_market(bot, venue)
+    good = {Grade.GOOD: True, Grade.WARNING: None, Grade.BAD: False}
+    return [Finding(name(each.check), said(each), good[each.grade]) for each in found]
+
+
+def _bots_of(folders: Folders, mode: Mode) -> list[Bot]:
+    """Return the bots of an engine that does not run; one that does examines its own, by `/doctor`."""
+    file = folders.books(mode)
+    if not file.exists():
+        return []
+    try:
+        database = Database(file)
+    except StorageError:
+        return []
+    try:
+        state = load_engine(Journal(database), RiskLimits()).state
+    except (StorageError, ReplayDiverged):
+        return []
+    finally:
+        database.close()
+    return [bot for bot in state.active_bots() if bot.spec.mode is mode]
 
 
 def _recording(settings: Settings, folders: Folders) -> Finding:
@@ -144,7 +176,9 @@ def _recording(settings: Settings, folders: Folders) -> Finding:
     return Finding(_("Exchange answers"), words, True)
 
 
-def _public_venue(settings: Settings, clock: Clock) -> Exchange:
+def _venue(settings: Settings, secrets: Secrets, clock: Clock) -> Exchange:
+    if settings.operation_mode != "shadow":
+        return live_venue(settings, secrets, clock)
     # Without a store: looking must not touch the account of a running engine.
     from engine.exchanges.paper import PaperExchange
 
@@ -182,16 +216,16 @@ async def _model(settings: Settings) -> list[Finding]:
 
 def _packages() -> Iterable[Finding]:
     yield Finding("Python", f"{machine.python_version()} ({sys.executable})")
-    for name in OURS:
-        spec = importlib.util.find_spec(name)
+    for package in OURS:
+        spec = importlib.util.find_spec(package)
         found = spec.origin if spec else None
-        yield Finding(name, found or _("missing"), None if found else False)
-    for name in LIBRARIES:
+        yield Finding(package, found or _("missing"), None if found else False)
+    for package in LIBRARIES:
         try:
-            where = importlib.metadata.distribution(name)
-            yield Finding(name, f"{where.version} ({where.locate_file('')})")
+            where = importlib.metadata.distribution(package)
+            yield Finding(package, f"{where.version} ({where.locate_file('')})")
         except importlib.metadata.PackageNotFoundError:
-            yield Finding(name, _("missing"), False)
+            yield Finding(package, _("missing"), False)
 
 
 def _print(console: Console, findings: Iterable[Finding]) -> None:

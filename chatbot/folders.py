@@ -6,6 +6,8 @@ import errno
 import os
 from pathlib import Path
 
+from data.values import Mode
+
 
 class Folders:
     """Paths below ``home``. Asking for a folder makes it."""
@@ -25,6 +27,10 @@ class Folders:
     def database(self) -> Path:
         """Return the engine's database."""
         return self.home / "batuta.sqlite"
+
+    def books(self, mode: Mode) -> Path:
+        """Return the engine's database: what happened with test money is kept apart from the rest."""
+        return self.home / "batuta-testnet.sqlite" if mode is Mode.TESTNET else self.database
 
     def account(self, name: str) -> Path:
         """Return the database of a simulated exchange account."""

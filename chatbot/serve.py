@@ -8,6 +8,7 @@ import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 from rich.console import Console
@@ -16,7 +17,8 @@ from rich.text import Text
 from chatbot.app import App
 from chatbot.choice import chosen_platforms
 from chatbot.folders import Folders
-from chatbot.venues import ModeUnavailable, open_venue
+from chatbot.tenancy import held_account, keep, take
+from chatbot.venues import ModeUnavailable, admit, market_kinds, open_venues
 from config.language import _
 from config.load import load_settings
 from config.logs import set_up_logs
@@ -25,6 +27,7 @@ from config.problems import ConfigError
 from config.schema import Settings
 from config.secrets import Secrets, load_secrets
 from data.database import StorageError
+from data.lease import AccountInUse, Lease
 from engine.clock import SystemClock
 from engine.recording import ReplayDiverged
 
@@ -34,37 +37,59 @@ REFUSED, BROKEN = 2, 1
 log = structlog.get_logger(__name__)
 
 
-async def serve(*, mode: str | None, config: Path | None, debug: bool, home: Path | None) -> int:
+class Wish(NamedTuple):
+    """What the command line asks for."""
+
+    mode: str | None = None
+    config: Path | None = None
+    debug: bool = False
+    home: Path | None = None
+    take_over: bool = False
+
+
+class _Set(NamedTuple):
+    """Everything read and made before the engine starts."""
+
+    settings: Settings
+    secrets: Secrets
+    app: App
+    lease: Lease | None
+
+
+async def serve(wish: Wish) -> int:
     """Run until SIGINT or SIGTERM and return the exit code. Problems with the set-up are printed, not raised."""
     console = Console(stderr=True)
     with ExitStack() as held:
         try:
-            settings, secrets, app = _prepared(mode, config, debug, home, console, held)
-        except (ConfigError, ModeUnavailable, StorageError, OSError, ReplayDiverged) as error:
+            prepared = await _prepared(wish, console, held)
+        except (ConfigError, ModeUnavailable, AccountInUse, StorageError, OSError, ReplayDiverged) as error:
             # Paths and names may hold brackets, which are no markup here; a line is never broken within a path.
             console.print(Text.assemble((_("Batuta did not start."), "bold red"), f" {error}"), soft_wrap=True)
             return REFUSED
-        return await _run(app, settings, secrets)
+        return await _run(prepared)
 
 
-def _prepared(
-    mode: str | None, config: Path | None, debug: bool, home: Path | None, console: Console, held: ExitStack
-) -> tuple[Settings, Secrets, App]:
+async def _prepared(wish: Wish, console: Console, held: ExitStack) -> _Set:
     """Return everything read and made; ``held`` keeps what must be closed at the end."""
 
     def announce(text: str) -> None:
         console.print(Text(text, "bold yellow"), soft_wrap=True)
 
-    folders = Folders((home or batuta_home()).expanduser().absolute())
-    settings = load_settings(config, folders.home, {"operation_mode": mode} if mode else {})
+    folders = Folders((wish.home or batuta_home()).expanduser().absolute())
+    settings = load_settings(wish.config, folders.home, {"operation_mode": wish.mode} if wish.mode else {})
     secrets = load_secrets(folders.home, settings.api)
-    set_up_logs(settings.logging, folders.home, secrets, debug=debug)
+    set_up_logs(settings.logging, folders.home, secrets, debug=wish.debug)
     clock = SystemClock()
-    venue = held.enter_context(open_venue(settings, folders, clock))
-    return settings, secrets, App(settings, folders, venue, clock, announce=announce)
+    lease = held.enter_context(held_account(settings, secrets))
+    if lease is not None:
+        await take(lease, folders.home, clock, take_over=wish.take_over)
+    venues = held.enter_context(open_venues(settings, secrets, folders, clock))
+    await admit(venues[0], market_kinds(settings))
+    return _Set(settings, secrets, App(settings, folders, venues, clock, announce=announce), lease)
 
 
-async def _run(app: App, settings: Settings, secrets: Secrets) -> int:
+async def _run(prepared: _Set) -> int:
+    settings, secrets, app, lease = prepared
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -73,16 +98,22 @@ async def _run(app: App, settings: Settings, secrets: Secrets) -> int:
     stopping = asyncio.create_task(stop.wait())
     failing = asyncio.create_task(app.runner.wait())
     settling = asyncio.create_task(_settle(app))
+    keeping = asyncio.create_task(_keep(lease, app, stop))
     await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
     failed = failing.done() and failing.exception() is not None
     if failed and (cause := failing.exception()) is not None:
         await app.say_last_words(cause)
-    for task in (stopping, settling):
+    for task in (stopping, settling, keeping):
         task.cancel()
     await app.stop()
-    await asyncio.gather(stopping, failing, settling, return_exceptions=True)
+    await asyncio.gather(stopping, failing, settling, keeping, return_exceptions=True)
     log.info("stopped", failed=failed)
     return BROKEN if failed else 0
+
+
+async def _keep(lease: Lease | None, app: App, stop: asyncio.Event) -> None:
+    if lease is not None:
+        await keep(lease, app.clock, app.settings.scheduler.heartbeat_seconds, stop)
 
 
 async def _settle(app: App) -> None:

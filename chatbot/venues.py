@@ -1,21 +1,26 @@
-"""Choosing the exchange adapter that the settings ask for."""
+"""Choosing the exchange adapters that the settings ask for, with the keys that belong to them."""
 
 from __future__ import annotations
 
 import difflib
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from chatbot.folders import Folders
+from commands.findings import said
 from config.schema import Settings
+from config.secrets import Secrets
 from data.accounts import AccountStore
 from data.database import Database
-from data.market import Fees
-from data.values import ONE
+from data.market import Fees, MarketKind
+from data.values import ONE, Mode
+from engine.checkup import examine_key, refused_key
 from engine.clock import Clock
-from engine.exchanges.base import Exchange
+from engine.exchanges.base import Exchange, ExchangeUnavailable, Told
+from engine.exchanges.faults import Unauthorised
+from engine.findings import Check, Grade
 
 SIMULATED, REPLAYED = "simulated", "replayed"
 _BASIS_POINTS = 10_000
@@ -26,21 +31,96 @@ class ModeUnavailable(Exception):
 
 
 @contextmanager
-def open_venue(settings: Settings, folders: Folders, clock: Clock, seed: int = 1) -> Iterator[Exchange]:
-    """Lend the adapter for the settings, with its account kept in ``folders``.
+def open_venues(
+    settings: Settings, secrets: Secrets, folders: Folders, clock: Clock, seed: int = 1
+) -> Iterator[tuple[Exchange, ...]]:
+    """Lend one adapter for each mode the settings let trade, with simulated accounts kept in ``folders``.
 
-    Raises ``ModeUnavailable``, and ``StorageError`` when another engine has the account or its file is bad.
+    People see the markets of the first. Beside real money there is always a shadow account, for bots on trial.
+    Raises ``ModeUnavailable``, and ``StorageError`` when another engine has an account or its file is bad.
     """
-    if settings.operation_mode != "shadow":
-        raise ModeUnavailable(
-            f"operation_mode: {settings.operation_mode} cannot be run by this version; accepted: shadow"
-        )
+    mode = Mode(settings.operation_mode)
     _check_name(settings.exchange.name)
+    live = () if mode is Mode.SHADOW else (live_venue(settings, secrets, clock),)
+    if mode is Mode.TESTNET:
+        # Prices of the test environment are its own; nothing simulated on real ones would mean anything beside them.
+        yield live
+        return
     database = Database(folders.account(settings.exchange.name))
     try:
-        yield _adapter(settings, folders, clock, AccountStore(database), seed)
+        yield (*live, _adapter(settings, folders, clock, AccountStore(database), seed))
     finally:
         database.close()
+
+
+def credentials(settings: Settings, secrets: Secrets, mode: Mode) -> tuple[str, str]:
+    """Return key and secret of a mode. Raises ``ModeUnavailable`` when they are missing or belong to another mode."""
+    key, secret = secrets.api(mode)
+    names = (settings.api.key, settings.api.secret)
+    if mode is Mode.TESTNET:
+        names = (settings.api.testnet_key, settings.api.testnet_secret)
+    if not key or not secret:
+        wanted = " and ".join(name.strip("${}") for name in names)
+        raise ModeUnavailable(f"operation_mode: {mode} needs an exchange key; accepted: {wanted} in the environment")
+    if key in (secrets.api(other)[0] for other in Mode if other is not mode):
+        raise ModeUnavailable(
+            f"{names[0].strip('${}')}: the same key is given for production and testnet; accepted: a key of {mode} "
+            f"here, and another one or none for the other mode"
+        )
+    return key, secret
+
+
+async def admit(exchange: Exchange, kinds: Collection[MarketKind]) -> None:
+    """Refuse an account whose key does not belong to its mode, or could take money away. Raises ``ModeUnavailable``.
+
+    An exchange that cannot be asked now is asked again once it answers, and before anything is armed.
+    """
+    if exchange.mode is Mode.SHADOW:
+        return
+    try:
+        await exchange.open(_ignore)
+        findings = await examine_key(exchange, kinds)
+    except Unauthorised as error:
+        findings = [refused_key(exchange, error)]
+    except ExchangeUnavailable:
+        findings = []
+    finally:
+        await exchange.close()
+    for finding in findings:
+        known = "unknown" not in finding.facts
+        if finding.grade is Grade.BAD and known and finding.check in (Check.KEY, Check.WITHDRAWAL):
+            raise ModeUnavailable(f"operation_mode: {exchange.mode}: {said(finding)}")
+
+
+def _ignore(_event: Told) -> None:
+    """Nobody listens yet."""
+
+
+def market_kinds(settings: Settings) -> frozenset[MarketKind]:
+    """Return which kinds of market may be traded."""
+    kinds = {"spot": MarketKind.SPOT, "futures": MarketKind.PERPETUAL}
+    return frozenset(kinds[name] for name in settings.exchange.supported_markets)
+
+
+def live_venue(settings: Settings, secrets: Secrets, clock: Clock) -> Exchange:
+    """Return the adapter for real or test money. Raises ``ModeUnavailable``."""
+    exchange, mode = settings.exchange, Mode(settings.operation_mode)
+    if exchange.name in (SIMULATED, REPLAYED):
+        why = f"{mode} cannot trade the {exchange.name} exchange"
+        raise ModeUnavailable(f"operation_mode: {why}; accepted: shadow, or a real exchange.name")
+    key, secret = credentials(settings, secrets, mode)
+    from engine.exchanges.ccxt_live import CcxtExchange
+
+    return CcxtExchange(
+        clock=clock,
+        mode=mode,
+        exchange=exchange.name,
+        key=key,
+        secret=secret,
+        kinds=market_kinds(settings),
+        urls={name: str(value) for name, value in exchange.urls.items()},
+        timeout_seconds=int(exchange.request_timeout_seconds),
+    )
 
 
 def _check_name(name: str) -> None:

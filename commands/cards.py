@@ -11,6 +11,7 @@ import msgspec
 from commands import phrases, words
 from commands.format import amount, duration, instant, percent, price, profit, quantity
 from commands.matching import bot_name
+from commands.perpetuals import bot_fields, funding_note, funding_part, plan_fields
 from commands.reply import Button, Card, Failure, Field, Reply
 from config.language import _, ngettext
 from data.grids import Trigger
@@ -31,7 +32,7 @@ def bot_card(bot: BotView, now: Millis, zone: tzinfo) -> Card:
     if bot.profit is not None:
         fields += profit_fields(bot.profit, quote)
         fields.append(Field(_("Holds"), _holdings(bot, bot.profit)))
-    fields.append(Field(_("Range"), _range(bot)))
+    fields += [*bot_fields(bot), Field(_("Range"), _range(bot))]
     if bot.ticker is not None:
         age = duration(now - bot.ticker.at)
         last = _("{price}, {age} ago").format(price=price(bot.ticker.last, tick), age=age)
@@ -57,7 +58,7 @@ def profit_fields(books: Profit, quote: str) -> list[Field]:
         grid=amount(books.grid_profit, signed=True),
         unpaired=amount(books.unpaired, signed=True),
         fees=amount(-books.fees, signed=True),
-    )
+    ) + funding_part(books.funding)
     return [
         Field(_("Total"), profit(books.change, books.invested, quote)),
         Field(_("Made of"), parts),
@@ -111,9 +112,10 @@ def bot_buttons(bot: BotView) -> tuple[Button, ...]:
 def plan_card(plan: GridPlan) -> Card:
     """Return a grid that is about to start: sizes, profit per slot, first purchase and worst cases."""
     spec, quote = plan.spec, plan.market.quote
-    fields = [*_shape_fields(plan), *_money_fields(plan), *_exit_plan_fields(plan)]
+    fields = [*_shape_fields(plan), *_money_fields(plan), *plan_fields(plan), *_exit_plan_fields(plan)]
     title = _("Start a {symbol} grid with {amount}?").format(symbol=spec.symbol, amount=amount(spec.investment, quote))
-    return Card(title=title, fields=tuple(fields), mode=spec.mode, note=phrases.mode_meaning(spec.mode))
+    note = phrases.mode_meaning(spec.mode) + (f" {funding_note()}" if plan.market.perpetual else "")
+    return Card(title=title, fields=tuple(fields), mode=spec.mode, note=note)
 
 
 def problem_failure(problem: Problem) -> Failure:
@@ -201,6 +203,14 @@ def _money_fields(plan: GridPlan) -> list[Field]:
         bought = _("{quantity} for {cost}").format(
             quantity=quantity(plan.initial_buy, market.base), cost=amount(plan.initial_cost, market.quote)
         )
+    if market.perpetual:
+        return [
+            *([Field(_("Buys at once"), bought)] if plan.initial_buy else []),
+            Field(_("Margin at the start"), amount(plan.initial_cost, market.quote)),
+            Field(_("Margin for orders"), amount(plan.reserve, market.quote)),
+            Field(_("Left unused"), amount(plan.unused, market.quote)),
+            Field(_("Fees assumed"), _fees(market)),
+        ]
     return [
         Field(_("Buys at once"), bought),
         Field(_("Kept for buys"), amount(plan.reserve, market.quote)),

@@ -116,8 +116,10 @@ class Confirmations:
             controls = planned.controls(plan, ctx.person.id, self._clock.now())
             for control in _distinct(plan, controls):
                 outcomes.append(await ctx.desk.ask(control))
+                if planned.in_order and outcomes[-1].problem:
+                    break
             if planned.act is not None:
-                await planned.act()
+                await planned.act(plan)
             return planned.receipt(outcomes)
         except Exception:
             error_id = secrets.token_hex(4)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -11,8 +11,9 @@ from commands.registry import Registry, Role
 from commands.reply import Reply
 from config.schema import Settings
 from data.decisions import Decision
-from data.values import Millis
+from data.values import Millis, Mode
 from engine.desk import AgentView, Desk, JobView
+from engine.findings import Finding
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +108,16 @@ class Confirmer(Protocol):
         """Drop a plan of this person."""
 
 
+class Examiner(Protocol):
+    """Looks for what stands between bots and their orders."""
+
+    async def readiness(self, mode: Mode, symbols: Iterable[str] = (), /) -> Sequence[Finding]:
+        """Return what speaks for or against letting bots of a mode trade."""
+
+    async def health(self) -> Sequence[Finding]:
+        """Return what keeps, or may soon keep, an order from leaving."""
+
+
 class Context(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a handler may know."""
 
@@ -123,6 +134,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     logs: LogReader | None = None
     invitations: Invitations | None = None
     confirmer: Confirmer | None = None
+    checkup: Examiner | None = None
     afterwards: Callable[[Coroutine[None, None, Reply | None]], None] | None = None
     """Sends the person, later and in private, what a slow answer comes to; None where nothing can be sent later."""
     private: bool = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from commands import format as shown
+from commands import words
 from commands.notice import Lane, Notice
 from commands.reply import Button, Card, Field
 from config.language import _, ngettext
@@ -20,15 +21,19 @@ def digest(desk: Desk, at: Millis) -> Notice | None:
     if not views:
         return None
     fields = []
-    for quote in sorted({view.market.quote for view in views}):
-        books = [view.profit for view in views if view.market.quote == quote and view.profit]
+    groups = sorted({(view.spec.mode, view.market.quote) for view in views})
+    for mode, quote in groups:
+        alike = [view for view in views if (view.spec.mode, view.market.quote) == (mode, quote)]
+        books = [view.profit for view in alike if view.profit]
+        # Money of different modes is never added up, and never looks alike.
+        prefix = f"{words.mode(mode).capitalize()}: " if len({each for each, _quote in groups}) > 1 else ""
         change = sum((each.change for each in books), ZERO)
         grid = sum((each.grid_profit for each in books), ZERO)
         fees = sum((each.fees for each in books), ZERO)
         fields += [
-            Field(_("Total since start"), shown.amount(change, quote, signed=True)),
-            Field(_("Grid profit, before fees"), shown.amount(grid, quote, signed=True)),
-            Field(_("Fees"), shown.amount(-fees, quote, signed=True)),
+            Field(prefix + _("Total since start"), shown.amount(change, quote, signed=True)),
+            Field(prefix + _("Grid profit, before fees"), shown.amount(grid, quote, signed=True)),
+            Field(prefix + _("Fees"), shown.amount(-fees, quote, signed=True)),
         ]
     filled = sum(1 for fill in desk.fills(None, _MOST) if fill.at >= since)
     fields.append(Field(_("Fills in 24 hours"), str(filled)))

@@ -14,10 +14,11 @@ import msgspec
 
 from commands import format as shown
 from commands.authorise import Patience, allowed, identity, needed_words, offered, recognise
+from commands.bulletins import pairing_locked, person_joined
 from commands.complete import Choice, suggestions
 from commands.confirmation import Confirmations
-from commands.context import AgentControl, Context, Explainer, JobControl, LogReader, People, Person
-from commands.notice import Notice, pairing_locked, person_joined
+from commands.context import AgentControl, Context, Examiner, Explainer, JobControl, LogReader, People, Person
+from commands.notice import Notice
 from commands.pairing import Pairing, Refusal
 from commands.parse import Line, assign, bind, split
 from commands.plan import Planned, Plans
@@ -71,6 +72,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     """Pushes a notice to the owners."""
     explainer: Explainer | None = None
     logs: LogReader | None = None
+    checkup: Examiner | None = None
     deliver: Callable[[str, Reply], Awaitable[None]] | None = None
     """Sends a reply to ``platform:user id`` in private, outside of any answer."""
     plans: Plans | None = None
@@ -166,6 +168,7 @@ class Dispatcher:
             person=person, desk=services.desk, clock_now=services.clock.now(), settings=services.settings,
             jobs=services.jobs, agents=services.agents, people=services.people, registry=services.registry,
             platform=request.platform, explainer=services.explainer, logs=services.logs,
+            checkup=services.checkup,
             invitations=services.pairing, confirmer=self._confirmations, private=request.private,
             afterwards=partial(self._afterwards, person) if services.deliver is not None else None,
         )  # fmt: skip

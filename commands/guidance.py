@@ -15,9 +15,9 @@ from commands.matching import find_markets
 from commands.ranges import GridRange, propose_ranges
 from commands.reply import Button, Card, Failure, Field, Reply
 from config.language import _, ngettext
-from data.grids import GridSpec, OutOfRange, Spacing
+from data.grids import Direction, GridSpec, MarginMode, OutOfRange, Spacing
 from data.market import Market
-from data.values import HUNDRED, ONE, ZERO, floor_to, plain
+from data.values import HUNDRED, ONE, ZERO, Mode, floor_to, plain
 from engine.grid.plan import GridPlan
 
 OFFERED_MARKETS = 6
@@ -25,10 +25,36 @@ SHARES = (10, 25, 50, 100)
 """Percent of what is free, offered as investments."""
 LINES = (5, 10, 20, 40)
 """Numbers of lines that are offered."""
+_DIRECTIONS = {"BOTH": Direction.NEUTRAL, "LONG": Direction.LONG, "SHORT": Direction.SHORT}
 
 
-def grid_line(spec: GridSpec, *, investment: bool = True) -> str:
-    """Return the shortest line that asks for ``spec``, without its investment if so wanted."""
+class Usual(msgspec.Struct, frozen=True, kw_only=True):
+    """What a line means that says nothing of mode, direction, leverage and margin."""
+
+    mode: Mode = Mode.SHADOW
+    direction: Direction = Direction.LONG
+    leverage: int = 1
+    margin: MarginMode = MarginMode.CROSS
+
+
+def usual(ctx: Context, market: Market) -> Usual:
+    """Return what the settings and the engine's state make of a line that says nothing of it."""
+    mode = ctx.desk.engine().new_bots
+    if not market.perpetual:
+        return Usual(mode=mode)
+    grid, futures = ctx.settings.grid, ctx.settings.grid.futures
+    return Usual(
+        mode=mode,
+        direction=_DIRECTIONS[futures.position_side],
+        # The setting of futures grids alone counts before that of all grids, where somebody wrote it.
+        leverage=futures.leverage if "leverage" in futures.model_fields_set else grid.leverage,
+        margin=MarginMode.ISOLATED if futures.use_isolated_margin else MarginMode.CROSS,
+    )
+
+
+def grid_line(spec: GridSpec, said: Usual | None = None, *, investment: bool = True) -> str:
+    """Return the shortest line that asks for ``spec``, without its investment if so wanted; ``said`` goes unsaid."""
+    said = said or Usual()
     words = ["/grid", spec.symbol, plain(spec.lower), plain(spec.upper), str(spec.levels)]
     if investment:
         words.append(plain(spec.investment))
@@ -40,6 +66,8 @@ def grid_line(spec: GridSpec, *, investment: bool = True) -> str:
         words.append(f"sl={spec.stop_loss}")
     if spec.out_of_range is not OutOfRange.HOLD:
         words.append(f"out_of_range={spec.out_of_range}")
+    names = ("mode", "direction", "leverage", "margin")
+    words += [f"{name}={getattr(spec, name)}" for name in names if getattr(spec, name) != getattr(said, name)]
     return " ".join(words)
 
 
@@ -98,7 +126,7 @@ def ask_levels(ctx: Context, spec: GridSpec, market: Market) -> Card:
         label = ngettext("{count} line", "{count} lines", levels).format(count=levels)
         fields.append(Field(label, _("a step of about {percent}").format(percent=percent(step * HUNDRED))))
         wanted = msgspec.structs.replace(spec, levels=levels)
-        buttons += line_button(label, grid_line(wanted, investment=False))
+        buttons += line_button(label, grid_line(wanted, usual(ctx, market), investment=False))
     return Card(
         title=_("{symbol}: how many lines?").format(symbol=spec.symbol),
         fields=tuple(fields),
@@ -111,7 +139,8 @@ def ask_levels(ctx: Context, spec: GridSpec, market: Market) -> Card:
 async def ask_investment(ctx: Context, spec: GridSpec, market: Market) -> Reply | tuple[Reply, ...]:
     """Offer shares of what is free, as far as each can start this grid; ``spec.investment`` is not looked at."""
     assets = await ctx.desk.assets()
-    free = sum((each.free for each in assets if each.asset == market.quote), ZERO)
+    mine = [each for each in assets if (each.mode, each.wallet, each.asset) == (spec.mode, market.kind, market.quote)]
+    free = sum((each.free for each in mine), ZERO)
     amounts = sorted({_usual(ctx, free), *(_two_digits(free * part / HUNDRED) for part in SHARES)} - {ZERO})
     plans = [await ctx.desk.plan(msgspec.structs.replace(spec, investment=each)) for each in amounts]
     if not plans:
@@ -124,7 +153,8 @@ async def ask_investment(ctx: Context, spec: GridSpec, market: Market) -> Reply 
         )
     able = [each for each in plans if not each.problems]
     if not able:
-        return problem_replies(plans[-1])
+        return problem_replies(ctx, plans[-1])
+    said = usual(ctx, market)
     fields = [Field(_("Free"), amount(free, market.quote))]
     fields += [Field(amount(each.spec.investment, market.quote), _per_cycle(each, free)) for each in able]
     labels = [(amount(each.spec.investment, market.quote), each.spec) for each in able]
@@ -132,23 +162,28 @@ async def ask_investment(ctx: Context, spec: GridSpec, market: Market) -> Reply 
         title=_("{symbol}: how much shall it invest?").format(symbol=spec.symbol),
         fields=tuple(fields),
         mode=spec.mode,
-        note=_("Tap one, or type it: {line} AMOUNT").format(line=grid_line(spec, investment=False)),
-        buttons=tuple(button for label, wanted in labels for button in line_button(label, grid_line(wanted))),
+        note=_("Tap one, or type it: {line} AMOUNT").format(line=grid_line(spec, said, investment=False)),
+        buttons=tuple(button for label, wanted in labels for button in line_button(label, grid_line(wanted, said))),
     )
 
 
-def problem_replies(plan: GridPlan) -> tuple[Reply, ...]:
+def problem_replies(ctx: Context, plan: GridPlan) -> tuple[Reply, ...]:
     """Return one failure per problem; the last one carries buttons that would cure what can be cured."""
     replies = [problem_failure(each) for each in plan.problems]
-    spec, quote = plan.spec, plan.market.quote
+    spec, quote, said = plan.spec, plan.market.quote, usual(ctx, plan.market)
     buttons: list[Button] = []
     if plan.largest_levels is not None and plan.largest_levels >= 2:
         fewer = msgspec.structs.replace(spec, levels=plan.largest_levels)
         label = ngettext("{count} line", "{count} lines", plan.largest_levels).format(count=plan.largest_levels)
-        buttons += line_button(label, grid_line(fewer))
+        buttons += line_button(label, grid_line(fewer, said))
     if plan.smallest_investment is not None:
         more = msgspec.structs.replace(spec, investment=plan.smallest_investment)
-        buttons += line_button(amount(plan.smallest_investment, quote), grid_line(more))
+        buttons += line_button(amount(plan.smallest_investment, quote), grid_line(more, said))
+    for leverage in sorted(set(plan.leverages or ())):
+        wanted = msgspec.structs.replace(spec, leverage=leverage)
+        buttons += line_button(_("Leverage {leverage}").format(leverage=leverage), grid_line(wanted, said))
+    if any(each.field == "mode" for each in plan.problems):
+        buttons.append(Button(_("Mode"), "/mode"))
     if buttons:
         replies[-1] = msgspec.structs.replace(replies[-1], buttons=tuple(buttons))
     return tuple(replies)

@@ -1,4 +1,4 @@
-"""What is pushed unasked: which outcome concerns people, how urgently, and in which few words."""
+"""What is pushed unasked: which step of the engine concerns people, how urgently, and in which few words."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from config.language import _, ngettext
 from data.decisions import Decision, Rule
 from data.events import (
     AdvicePosted,
+    ArmMode,
     BalanceMoved,
     Control,
+    DisarmMode,
     EngineStarted,
     FundingPaid,
     OrderAbsent,
@@ -37,7 +39,7 @@ from data.events import (
     StopBot,
     TickerMoved,
 )
-from data.orders import Fill, Refused, parse_client_id
+from data.orders import Fill, Refused, installation_of, key_of
 from data.values import Millis, Mode, Side
 from engine.desk import Desk
 from engine.outcome import Outcome
@@ -54,7 +56,8 @@ class Lane(IntEnum):
 
 
 _ASKED = frozenset({
-    Rule.OPEN_GRID, Rule.PAUSE_BOT, Rule.RESUME_BOT, Rule.STOP_BOT, Rule.CHANGE_EXIT, Rule.CHANGE_TRADING_STATE
+    Rule.OPEN_GRID, Rule.PAUSE_BOT, Rule.RESUME_BOT, Rule.STOP_BOT, Rule.CHANGE_EXIT, Rule.CHANGE_TRADING_STATE,
+    Rule.ARM_MODE, Rule.DISARM_MODE,
 })  # fmt: skip
 """What a person does by a command, and is answered with a receipt."""
 
@@ -92,54 +95,6 @@ def notices(outcome: Outcome, desk: Desk) -> tuple[Notice, ...]:
     return tuple(kept.values())
 
 
-def restart_report(
-    desk: Desk, at: Millis, reconciled: Sequence[Reconciled] = (), stopped_at: Millis | None = None
-) -> Notice:
-    """Say what was found after a start; ``stopped_at`` is the last sign of life before it, if known."""
-    engine = desk.engine()
-    active = [each for each in desk.bots() if each.status.active]
-    fields = [
-        Field(_("Bots"), ngettext("{n} active", "{n} active", len(active)).format(n=len(active))),
-        Field(_("Trading"), words.trading(engine.trading_state)),
-        Field(_("Fills found"), str(sum(each.recovered_fills for each in reconciled))),
-        Field(_("Orders clarified"), str(sum(each.resolved_orders for each in reconciled))),
-    ]
-    if stopped_at is not None:
-        fields.insert(0, Field(_("Away for"), shown.duration(at - stopped_at)))
-    gaps = [each.symbol for each in reconciled if each.gap]
-    agree = _("books and exchange agree")
-    title = _("Batuta is back: {what}").format(
-        what=_("books disagree on {symbols}").format(symbols=", ".join(gaps)) if gaps else agree
-    )
-    lane = Lane.CRITICAL if gaps else Lane.REPLY
-    card = _card(title, *fields, mode=engine.mode, buttons=_open("/bots", _("Bots")))
-    return _notice("restart", lane, at, card, mode=engine.mode)
-
-
-def error_notice(what: str, error_id: str, at: Millis) -> Notice:
-    """Say that something broke which nobody was waiting for; details stay in the log under ``error_id``."""
-    card = _card(_("Error: {what}").format(what=what), Field(_("In the log as"), error_id))
-    return _notice(f"error:{what}", Lane.CRITICAL, at, card)
-
-
-def person_joined(name: str, identity: str, role: str, at: Millis) -> Notice:
-    """Say that somebody was let in."""
-    card = _card(
-        _("{name} may now talk to me as {role}").format(name=name, role=role), Field(_("Identity"), identity),
-        buttons=_open("/people", _("People")),
-    )  # fmt: skip
-    return msgspec.structs.replace(_notice(f"joined:{identity}", Lane.CRITICAL, at, card), by=identity)
-
-
-def pairing_locked(name: str, identity: str, at: Millis) -> Notice:
-    """Say that somebody guessed at pairing codes."""
-    card = _card(
-        _("Too many wrong pairing codes from {name}").format(name=name), Field(_("Identity"), identity),
-        note=_("They are locked out for a while. Nobody was let in."),
-    )  # fmt: skip
-    return _notice(f"guessed:{identity}", Lane.CRITICAL, at, card)
-
-
 def _of_event(outcome: Outcome, desk: Desk) -> Notice | None:
     event = outcome.event
     match event:
@@ -156,7 +111,7 @@ def _of_event(outcome: Outcome, desk: Desk) -> Notice | None:
             return None
         case (
             StartBot() | StopBot() | PauseBot() | ResumeBot() | SetTakeProfit() | SetStopLoss()
-            | SetOutOfRange() | SetTradingState()
+            | SetOutOfRange() | SetTradingState() | ArmMode() | DisarmMode()
         ):  # fmt: skip
             # What came of a control is told by its decisions; what did not, by the reply to whoever asked.
             return None
@@ -188,8 +143,10 @@ def _told_of(decision: Decision, outcome: Outcome, desk: Desk) -> Notice | None:
             return _range(decision, desk)
         case Rule.CHANGE_EXIT:
             return _exits_changed(decision, desk)
-        case Rule.CHANGE_TRADING_STATE:
-            return _trading_state(decision, desk)
+        case Rule.CHANGE_TRADING_STATE | Rule.ARM_MODE | Rule.DISARM_MODE:
+            return _of_all(decision, outcome, desk)
+        case Rule.LIQUIDATION_NEAR | Rule.LIQUIDATION_FAR:
+            return _liquidation(decision, desk)
         case (
             Rule.PAIR_SLOT | Rule.REPLACE_ORDER | Rule.PRICE_CROSSED | Rule.ORDER_REJECTED
             | Rule.CLOSE_INVENTORY | Rule.RETRY_SAME_ID | Rule.BOOKS_DISAGREE
@@ -201,7 +158,7 @@ def _told_of(decision: Decision, outcome: Outcome, desk: Desk) -> Notice | None:
 
 def _filled(fill: Fill, bot: int, desk: Desk) -> Notice:
     view = desk.bot(bot)
-    key = parse_client_id(fill.client_id)
+    key = key_of(fill.client_id)
     base, _slash, quote = fill.symbol.partition("/")
     whole = key is not None and key.slot < 0
     if fill.side is Side.BUY:
@@ -215,7 +172,7 @@ def _filled(fill: Fill, bot: int, desk: Desk) -> Notice:
         Field(_("Fee"), shown.amount(fill.fee_quote, quote)),
         *_result(view),
     ]
-    one = _notice(f"fill:{bot}", Lane.TRADE, fill.at, _bot_card(title, view, *fields), view, bot=bot, silent=True)
+    one = notice_of(f"fill:{bot}", Lane.TRADE, fill.at, _bot_card(title, view, *fields), view, bot=bot, silent=True)
     return msgspec.structs.replace(one, digest=_digest(fill, bot, view))
 
 
@@ -233,23 +190,27 @@ def _rejected(event: OrderRejected, bot: int, desk: Desk) -> Notice | None:
     view = desk.bot(bot)
     title = _("Order rejected: {why}").format(why=words.rejection(event.reason))
     card = _bot_card(title, view, Field(_("Order"), event.client_id))
-    return _notice(f"rejected:{bot}:{event.reason}", Lane.CRITICAL, event.at, card, view, bot=bot)
+    return notice_of(f"rejected:{bot}:{event.reason}", Lane.CRITICAL, event.at, card, view, bot=bot)
 
 
 def _reconciled(event: Reconciled, decisions: Sequence[Decision]) -> Notice | None:
     count = len(event.foreign_orders)
     foreign = ngettext("{n} order that is not mine", "{n} orders that are not mine", count).format(n=count)
+    others = sorted({tag for each in event.foreign_orders if (tag := installation_of(each)) is not None})
     if event.gap:
         fields = [Field(name, value) for name, value in event.gap.items()]
         if count:
             fields.append(Field(_("Also"), foreign))
         title = _("Books disagree on {symbol}: its bots are paused").format(symbol=event.symbol)
         why = next((_why(each) for each in decisions if each.rule is Rule.BOOKS_DISAGREE), ())
-        return _notice(f"gap:{event.symbol}", Lane.CRITICAL, event.at, _card(title, *fields, buttons=why))
+        card = card_of(title, *fields, buttons=why, mode=event.mode)
+        return notice_of(f"gap:{event.mode} {event.symbol}", Lane.CRITICAL, event.at, card, mode=event.mode)
     if not count:
         return None
-    card = _card(f"{event.symbol}: {foreign}", note=_("Left alone; the balance locked there is not mine to use."))
-    return _notice(f"foreign:{event.symbol}", Lane.DIGEST, event.at, card, silent=True)
+    named = [Field(_("Of another Batuta"), ", ".join(tag or "?" for tag in others))] if others else []
+    note = _("Left alone; the balance locked there is not mine to use.")
+    card = card_of(f"{event.symbol}: {foreign}", *named, note=note, mode=event.mode)
+    return notice_of(f"foreign:{event.mode} {event.symbol}", Lane.DIGEST, event.at, card, mode=event.mode, silent=True)
 
 
 def _of_refused(at: Millis, refused: Refused, desk: Desk) -> Notice:
@@ -258,7 +219,7 @@ def _of_refused(at: Millis, refused: Refused, desk: Desk) -> Notice:
     title = _("Order refused: {why}").format(why=words.refusal(refused.code))
     fields = [Field(name, value) for name, value in refused.facts.items()]
     card = _bot_card(title, view, *fields, mode=draft.mode)
-    return _notice(
+    return notice_of(
         f"refused:{draft.bot}:{refused.code}", Lane.TRADE, at, card, view, bot=draft.bot, mode=draft.mode
     )  # fmt: skip
 
@@ -321,8 +282,30 @@ def _trading_state(decision: Decision, desk: Desk) -> Notice:
     state = words.trading_state(engine.trading_state)
     title = state[:1].upper() + state[1:]
     fields = [Field(_("Why"), engine.trading_state_reason)] if engine.trading_state_reason else []
-    card = _card(title, *fields, mode=engine.mode, buttons=_why(decision))
-    return _notice("trading_state", Lane.CRITICAL, decision.at, card, mode=engine.mode)
+    card = card_of(title, *fields, mode=engine.mode, buttons=_why(decision))
+    return notice_of("trading_state", Lane.CRITICAL, decision.at, card, mode=engine.mode)
+
+
+def _liquidation(decision: Decision, desk: Desk) -> Notice:
+    view = desk.bot(decision.bot)
+    near = decision.rule is Rule.LIQUIDATION_NEAR
+    title = _("Bot {bot} comes near its liquidation") if near else _("Bot {bot} is far from liquidation again")
+    known = [Field(each.name, each.value) for each in decision.inputs]
+    lane = Lane.CRITICAL if near else Lane.TRADE
+    return _about(decision, view, lane, title.format(bot=_named(decision.bot, view)), *known, key="liquidation")
+
+
+def _of_all(decision: Decision, outcome: Outcome, desk: Desk) -> Notice | None:
+    match outcome.event:
+        case ArmMode(mode=mode, cap=cap):
+            title = _("{mode} is armed: its bots may use up to {cap}")
+            text = title.format(mode=words.mode(mode).capitalize(), cap=shown.amount(cap))
+        case DisarmMode(mode=mode):
+            text = _("{mode} is disarmed: its bots are paused").format(mode=words.mode(mode).capitalize())
+        case _:
+            return _trading_state(decision, desk) if decision.rule is Rule.CHANGE_TRADING_STATE else None
+    card = card_of(text, mode=mode, buttons=(*_why(decision), *opening("/mode", _("Mode"))))
+    return notice_of("arming", Lane.CRITICAL, decision.at, card, mode=mode)
 
 
 def _about(
@@ -330,15 +313,16 @@ def _about(
     key: str = "", silent: bool = False,
 ) -> Notice:  # fmt: skip
     card = _bot_card(title, view, *fields, buttons=_why(decision))
-    return _notice(
+    return notice_of(
         f"{key or decision.rule}:{decision.bot}", lane, decision.at, card, view, bot=decision.bot, silent=silent
     )
 
 
-def _notice(
+def notice_of(
     key: str, lane: Lane, at: Millis, card: Card, view: BotView | None = None, *,
     bot: int = 0, mode: Mode | None = None, silent: bool = False,
 ) -> Notice:  # fmt: skip
+    """Return a notice with the badge of its bot, or of ``mode``."""
     badge = view.spec.mode if view else mode
     return Notice(key=key, lane=lane, at=at, bot=bot, mode=badge, card=card, silent=silent)
 
@@ -347,12 +331,13 @@ def _bot_card(
     title: str, view: BotView | None, *fields: Field, buttons: tuple[Button, ...] = (), mode: Mode | None = None
 ) -> Card:
     named = (Field(_("Bot"), _named(view.id, view)),) if view and _named(view.id, view) not in title else ()
-    return _card(title, *named, *fields, buttons=buttons, mode=view.spec.mode if view else mode)
+    return card_of(title, *named, *fields, buttons=buttons, mode=view.spec.mode if view else mode)
 
 
-def _card(
+def card_of(
     title: str, *fields: Field, note: str = "", buttons: tuple[Button, ...] = (), mode: Mode | None = None
 ) -> Card:
+    """Return a card from its parts."""
     return Card(title=title, fields=fields, note=note, buttons=buttons, mode=mode)
 
 
@@ -387,8 +372,9 @@ def _plan_fields(view: BotView | None) -> list[Field]:
 
 
 def _why(decision: Decision) -> tuple[Button, ...]:
-    return _open(f"/why {decision.id}", _("Why?"))
+    return opening(f"/why {decision.id}", _("Why?"))
 
 
-def _open(line: str, label: str) -> tuple[Button, ...]:
+def opening(line: str, label: str) -> tuple[Button, ...]:
+    """Return the one button that goes on from a notice."""
     return (Button(label, line),)

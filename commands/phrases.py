@@ -61,6 +61,10 @@ def rule(value: Rule) -> str:
         Rule.RESUME_BOT: _("A person resumed the bot: place its orders again."),
         Rule.CHANGE_EXIT: _("A person changed when the bot exits."),
         Rule.CHANGE_TRADING_STATE: _("Change what may be traded at all."),
+        Rule.LIQUIDATION_NEAR: _("The market came nearer to liquidation: tell, then only reduce, then close."),
+        Rule.LIQUIDATION_FAR: _("The market is far from liquidation again."),
+        Rule.ARM_MODE: _("A person let bots trade real money, up to a cap."),
+        Rule.DISARM_MODE: _("Real money was taken out of use: pause its bots and keep what they hold."),
         Rule.RETRY_SAME_ID: _("The exchange never saw the order: send it again under the same id."),
         Rule.BOOKS_DISAGREE: _("Books and exchange disagree: pause and ask."),
     }[value]

@@ -35,8 +35,10 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     confirm_label: str = ""
     """Empty means *Confirm*."""
     danger: bool = False
-    act: Callable[[], Awaitable[None]] | None = None
-    """Done after the controls, for what lies outside the engine, such as a person's role."""
+    in_order: bool = False
+    """Each control is asked for only when the one before was carried out."""
+    act: Callable[[str], Awaitable[None]] | None = None
+    """Done after the controls, with the plan's id, for what lies outside the engine, such as a person's role."""
 
 
 Answer = Reply | tuple[Reply, ...] | Planned

@@ -32,6 +32,7 @@ def combined(bots: Sequence[BotView]) -> Profit:
         hold_initial_mix=sum((each.hold_initial_mix for each in books), ZERO),
         cycles=sum(each.cycles for each in books),
         fills=sum(each.fills for each in books),
+        funding=sum((each.funding for each in books), ZERO),
     )
 
 
@@ -61,6 +62,8 @@ def _note(books: Profit, quote: str) -> str:
         return _("The books disagree by {amount}: these figures are not to be trusted. Please tell the owner.").format(
             amount=amount(books.identity_error, quote)
         )
+    if books.funding:
+        return _("Total = grid profit + unpaired − fees + funding; checked, it adds up exactly.")
     return _("Total = grid profit + unpaired − fees; checked, it adds up exactly.")
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from config.language import _
 from data.advice import TradingState
 from data.events import RejectReason, StopReason
-from data.grids import OutOfRange
+from data.grids import Direction, MarginMode, OutOfRange
 from data.orders import RefusalCode
 from data.values import Mode
-from engine.views import BotStatus, RangePosition
+from engine.views import BotStatus, Danger, RangePosition
 
 
 def refusal(code: RefusalCode) -> str:
@@ -31,6 +31,7 @@ def refusal(code: RefusalCode) -> str:
         RefusalCode.ABOVE_TOTAL_EXPOSURE: _("all bots together would hold more than allowed"),
         RefusalCode.NOT_HELD: _("the bot does not hold what it would sell"),
         RefusalCode.MODE_NOT_ARMED: _("the bot's mode is not armed"),
+        RefusalCode.ABOVE_MODE_CAP: _("all bots of its mode would hold more than its cap"),
     }[code]
 
 
@@ -42,6 +43,7 @@ def rejection(reason: RejectReason) -> str:
         RejectReason.FILTER: _("it is outside the market's limits"),
         RejectReason.MARKET_CLOSED: _("the market is closed"),
         RejectReason.UNAUTHORISED: _("the key may not do this"),
+        RejectReason.REDUCE_ONLY: _("there is no position that it could make smaller"),
         RejectReason.OTHER: _("the exchange gave another reason"),
     }[reason]
 
@@ -54,6 +56,7 @@ def stop_reason(reason: StopReason) -> str:
         StopReason.STOP_LOSS: _("stop loss"),
         StopReason.OUT_OF_RANGE: _("price left the range"),
         StopReason.FAILED_START: _("it could not start"),
+        StopReason.LIQUIDATION_NEAR: _("its liquidation came too near"),
     }[reason]
 
 
@@ -101,6 +104,25 @@ def position(value: RangePosition) -> str:
         RangePosition.INSIDE: _("inside the range"),
         RangePosition.ABOVE: _("above the range"),
         RangePosition.BELOW: _("below the range"),
+    }[value]
+
+
+def direction(value: Direction) -> str:
+    """Name what a grid on a perpetual starts with."""
+    return {Direction.LONG: _("long"), Direction.NEUTRAL: _("neutral"), Direction.SHORT: _("short")}[value]
+
+
+def margin(value: MarginMode) -> str:
+    """Name a margin mode."""
+    return {MarginMode.CROSS: _("cross"), MarginMode.ISOLATED: _("isolated")}[value]
+
+
+def danger(value: Danger) -> str:
+    """Say how near the liquidation of a position is."""
+    return {
+        Danger.SAFE: _("far away"),
+        Danger.NEAR: _("coming near"),
+        Danger.REDUCING: _("so near that the position may only become smaller"),
     }[value]
 
 

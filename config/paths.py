@@ -15,6 +15,11 @@ def batuta_home() -> Path:
     return Path(os.environ.get("BATUTA_HOME") or "~/.batuta").expanduser().absolute()
 
 
+def leases() -> Path:
+    """Return the directory in which all homes of this machine tell each other which accounts they trade."""
+    return Path(os.environ.get("BATUTA_LEASES") or "~/.local/state/batuta/leases").expanduser().absolute()
+
+
 def settings_file(home: Path) -> Path:
     """Return where the operator's settings are read from when no file is named."""
     return home / "config.yaml"

@@ -38,6 +38,15 @@ class Secrets(BaseModel):
     reddit_client_secret: SecretStr | None = None
     reddit_user_agent: SecretStr | None = None
 
+    def api(self, mode: str) -> tuple[str | None, str | None]:
+        """Return key and secret of the exchange for a mode, each None when not given; shadow mode uses none."""
+        pair = {
+            "production": (self.binance_api_key, self.binance_api_secret),
+            "testnet": (self.binance_testnet_api_key, self.binance_testnet_api_secret),
+        }.get(mode, (None, None))
+        key, secret = (each.get_secret_value() if each is not None else None for each in pair)
+        return key, secret
+
     def revealed(self) -> frozenset[str]:
         """Return the plain text of all keys and tokens, for the one purpose of removing them from other texts."""
         public = {"telegram_chat_id", "reddit_user_agent"}

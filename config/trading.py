@@ -48,6 +48,7 @@ class Exchange(Section):
     supported_markets: tuple[Market, ...] = ("futures", "spot")
     quote: Text = "USDT"
     request_timeout_seconds: Seconds = 10
+    dead_man_seconds: Count = 0
     urls: dict[str, Address] = {}
     candles: Text | None = None
     candles_symbol: Text = "BTC/USDT"

@@ -51,6 +51,8 @@ class JobContext(msgspec.Struct, frozen=True, kw_only=True):
     agents: tuple[AgentTick, ...]
     tick_agent: Callable[[str], Awaitable[None]]
     reconcile: Callable[[], Awaitable[None]]
+    hold_alive: Callable[[], Awaitable[None]]
+    """Tell the exchanges that the engine lives, so that they keep its orders on perpetuals."""
     snapshot_equity: Callable[[], Awaitable[None]]
     send_digest: Callable[[], Awaitable[None]]
     save_state: Callable[[], Awaitable[None]]

@@ -1,31 +1,34 @@
 """The commands themselves, one file each, named as it is typed.
 
-agents    see the agents, and restart one
-balance   what the account holds
-bots      all bots, or one of them
-chart     a market's candles with a bot's lines
-confirm   run a plan that was shown
-discard   drop a plan that was shown
-grid      start a grid, by questions or in one line
-help      what may be asked
-invite    make a one-time code for somebody
-jobs      see, run, pause and resume scheduled jobs
-logs      the program's own log
-markets   find a market
-mode      whether money is real here
-orders    the open orders
-pair      let somebody in with a code
-pause     take a bot's orders off the book
-people    who may ask, and what
-pnl       profit and loss, with its chart
-resume    let a paused bot trade again
-settings  see the settings, change your own
-sl        stop loss
-start     the greeting
-status    how everything is, on one card
-stop      stop a bot, sell or keep
-tp        take profit
-trades    what was bought and sold
-trading   halt, limit or free all trading
-why       why the engine did what it did
+agents     see the agents, and restart one
+balance    what the account holds
+bots       all bots, or one of them
+chart      a market's candles with a bot's lines
+confirm    run a plan that was shown
+discard    drop a plan that was shown
+doctor     what is wrong, and what to do
+grid       start a grid, by questions or in one line
+help       what may be asked
+invite     make a one-time code for somebody
+jobs       see, run, pause and resume scheduled jobs
+logs       the program's own log
+markets    find a market
+mode       where money is real, and letting it be
+orders     the open orders
+pair       let somebody in with a code
+pause      take a bot's orders off the book
+people     who may ask, and what
+pnl        profit and loss, with its chart
+positions  open positions on perpetuals
+resume     let a paused bot trade again
+settings   see the settings, change your own
+sl         stop loss
+start      the greeting
+status     how everything is, on one card
+stop       stop a bot, sell or keep
+tp         take profit
+trades     what was bought and sold
+trading    halt, limit or free all trading
+transfer   money between the wallets of an account
+why        why the engine did what it did
 """

@@ -12,16 +12,16 @@ from annotated_types import Ge, Gt, Le
 from commands.cards import plan_card, receipt
 from commands.context import Context
 from commands.format import amount, price
-from commands.guidance import ask_investment, ask_levels, ask_market, ask_range, problem_replies
+from commands.guidance import ask_investment, ask_levels, ask_market, ask_range, problem_replies, usual
 from commands.matching import find_market
 from commands.plan import Answer, Planned
 from commands.registry import Param, Role, Tier, command
 from commands.reply import Button, Card, Failure, Field, Reply
 from config.language import _
 from data.events import StartBot
-from data.grids import GridSpec, OutOfRange, Spacing, Trigger
+from data.grids import Direction, GridSpec, MarginMode, OutOfRange, Spacing, Trigger
 from data.market import Market
-from data.values import ONE, plain
+from data.values import ONE, Mode, plain
 from engine.grid.plan import GridPlan
 from engine.outcome import Outcome
 
@@ -38,12 +38,17 @@ async def grid(
     tp: Annotated[Trigger | None, Param("take profit: a price, or a percentage of the investment such as 5%")] = None,
     sl: Annotated[Trigger | None, Param("stop loss: a price, or a percentage of the investment such as 5%")] = None,
     out_of_range: Annotated[OutOfRange, Param("what to do when price leaves the range")] = OutOfRange.HOLD,
+    mode: Annotated[Mode | None, Param("shadow, or production once it is armed, see /mode")] = None,
+    direction: Annotated[Direction | None, Param("on a perpetual: which side the grid profits from")] = None,
+    leverage: Annotated[int | None, Param("on a perpetual: times the investment at work"), Ge(1), Le(125)] = None,
+    margin: Annotated[MarginMode | None, Param("on a perpetual: which money answers for the position")] = None,
 ) -> Answer:
     """Start a grid: buys below, sells above, again and again
 
     Without anything it asks one question at a time. You see the whole plan, with its worst case, before it starts.
     Examples: /grid · /grid BTC/USDT · /grid BTC/USDT 58000 64000 20 1000
     With exits: /grid BTC/USDT 58000 64000 20 1000 tp=5% sl=55000 out_of_range=stop_sell
+    On a perpetual: /grid BTC/USDT:USDT 58000 64000 20 1000 direction=neutral leverage=3
     """
     if symbol is None:
         return await ask_market(ctx)
@@ -54,9 +59,10 @@ async def grid(
         return await ask_range(ctx, market)
     if upper is None or upper <= lower:
         return _bad_upper(market, lower, upper)
+    said = usual(ctx, market)
     spec = GridSpec(
         symbol=market.symbol,
-        mode=ctx.desk.engine().mode,
+        mode=mode or said.mode,
         lower=lower,
         upper=upper,
         levels=levels or 2,
@@ -65,13 +71,40 @@ async def grid(
         take_profit=tp,
         stop_loss=sl,
         out_of_range=out_of_range,
+        direction=direction or said.direction,
+        leverage=leverage or said.leverage,
+        margin=margin or said.margin,
     )
+    misfit = _misfit(ctx, spec, market)
+    if misfit is not None:
+        return misfit
     if levels is None:
         return ask_levels(ctx, spec, market)
     if investment is None:
         return await ask_investment(ctx, spec, market)
     plan = await ctx.desk.plan(spec)
-    return problem_replies(plan) if plan.problems else _planned(plan)
+    return problem_replies(ctx, plan) if plan.problems else _planned(plan)
+
+
+def _misfit(ctx: Context, spec: GridSpec, market: Market) -> Failure | None:
+    """Say what no plan could be made for: a mode without an account, borrowed money on a spot market."""
+    served = [each.mode for each in ctx.desk.engine().accounts]
+    if served and spec.mode not in served:
+        return Failure(
+            problem=_("This engine has no account for that mode."),
+            field="mode",
+            value=spec.mode.value,
+            accepted=_("one of: {choices}").format(choices=", ".join(served)),
+            buttons=(Button(_("Mode"), "/mode"),),
+        )
+    if market.perpetual or (spec.direction, spec.leverage, spec.margin) == (Direction.LONG, 1, MarginMode.CROSS):
+        return None
+    return Failure(
+        problem=_("A spot market knows neither leverage nor margin, and grids on it profit from rising prices alone."),
+        field="symbol",
+        value=market.symbol,
+        accepted=_("a perpetual such as {symbol}:{quote}").format(symbol=market.symbol, quote=market.quote),
+    )
 
 
 def _bad_upper(market: Market, lower: Decimal, upper: Decimal | None) -> Failure:

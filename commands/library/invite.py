@@ -35,7 +35,7 @@ async def invite(
         return Failure(problem=_("Codes are never made where others read."), accepted=_("a private chat with me"))
     codes: list[str] = []
 
-    async def make() -> None:
+    async def make(_plan: str) -> None:
         codes.append(invitations.invite(Rank[role.name], ctx.person.id))
 
     may = {

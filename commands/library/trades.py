@@ -14,7 +14,7 @@ from commands.plan import Answer
 from commands.registry import Param, command
 from commands.reply import Button, Table
 from config.language import _
-from data.orders import Fill, parse_client_id
+from data.orders import Fill, key_of
 from data.values import plain
 from engine.views import BotView
 
@@ -48,7 +48,7 @@ async def trades(
 
 
 def _row(ctx: Context, fill: Fill) -> tuple[str, ...]:
-    key = parse_client_id(fill.client_id)
+    key = key_of(fill.client_id)
     bot = None if key is None else ctx.desk.bot(key.bot)
     base, quote = ("", "") if bot is None else (bot.market.base, bot.market.quote)
     at = plain(fill.price) if bot is None else price(fill.price, bot.market.filters.price_tick)

@@ -4,6 +4,7 @@ agent_ticks         lets every agent look at its own interval
 daily_digest        sends the summary of the day
 equity_snapshot     adds a point to the equity curves
 heartbeat           leaves a sign of life for the health check
+hold_alive          keeps the exchange from cancelling orders on perpetuals
 housekeeping        keeps the database small, saved and copied
 reconcile           compares the books with the exchange
 """

@@ -19,16 +19,17 @@ import msgspec
 
 from chatbot.app import App
 from chatbot.folders import Folders
-from chatbot.venues import open_venue
+from chatbot.venues import open_venues
 from commands.registry import Role
 from config.load import load_settings
+from config.secrets import Secrets
 from data.events import StartBot
 from data.grids import GridSpec
 from data.people import PeopleStore, PersonRow
 from engine.clock import SystemClock
 from engine.views import BotStatus
 from tests.benchmarks.figures import ROOT
-from tests.servers.binance_public import BinancePublic
+from tests.servers.binance import BinanceServer
 from tests.servers.telegram import TelegramServer
 
 OWNER = 4711
@@ -56,7 +57,7 @@ def servers() -> Iterator[Servers]:
     async def serve() -> None:
         async with AsyncExitStack() as stack:
             telegram = await stack.enter_async_context(TelegramServer())
-            binance = await stack.enter_async_context(BinancePublic())
+            binance = await stack.enter_async_context(BinanceServer())
             telegram.person(OWNER)
             found.append(Servers(telegram=telegram.base_url, token=telegram.token, binance=binance.urls))
             ready.set()
@@ -98,8 +99,8 @@ def _environment() -> dict[str, str]:
 async def _start_bot(home: Path) -> None:
     clock = SystemClock()
     settings, folders = load_settings(home / "config.yaml", home), Folders(home)
-    with open_venue(settings, folders, clock) as venue:
-        app = App(settings, folders, venue, clock, announce=lambda _: None)
+    with open_venues(settings, Secrets(), folders, clock) as venues:
+        app = App(settings, folders, venues, clock, announce=lambda _: None)
         owner = PersonRow(id=f"telegram:{OWNER}", name="Ana", role=int(Role.OWNER), added_at=clock.now(), added_by="")
         PeopleStore(app.database).put(owner)
         await app.start([])

@@ -9,9 +9,10 @@ import pytest
 
 from chatbot.folders import Folders
 from chatbot.recording import open_recording
-from chatbot.venues import ModeUnavailable, open_venue
+from chatbot.venues import ModeUnavailable, open_venues
 from config.load import load_settings
 from config.schema import Settings
+from config.secrets import Secrets
 from engine.clock import ManualClock
 from engine.exchanges.replayed import ReplayedExchange
 
@@ -49,7 +50,7 @@ async def test_the_market_is_derived_from_file_and_settings(folders: Folders) ->
 
 
 async def test_the_account_starts_with_what_the_settings_say(folders: Folders) -> None:
-    with open_venue(chosen(folders), folders, ManualClock(FIRST)) as venue:
+    with open_venues(chosen(folders), Secrets(), folders, ManualClock(FIRST)) as (venue,):
         assert isinstance(venue, ReplayedExchange)
         await venue.open(lambda event: None)
         assert [(held.asset, held.free) for held in await venue.balances()] == [("USDT", Decimal(10_000))]
@@ -103,7 +104,7 @@ def test_what_cannot_be_played_is_said(folders: Folders, exchange: dict[str, str
     (folders.home / "empty.csv").write_text(HEADER, encoding="utf-8")
     with (
         pytest.raises(ModeUnavailable, match=words),
-        open_venue(chosen(folders, **exchange), folders, ManualClock(NOW)),
+        open_venues(chosen(folders, **exchange), Secrets(), folders, ManualClock(NOW)),
     ):
         pass
 
@@ -111,5 +112,5 @@ def test_what_cannot_be_played_is_said(folders: Folders, exchange: dict[str, str
 def test_no_file_at_all_is_said(folders: Folders) -> None:
     settings = load_settings(None, folders.home, {"exchange": {"name": "replayed"}})
     wanted = r"exchange\.candles: null; accepted: the path"
-    with pytest.raises(ModeUnavailable, match=wanted), open_venue(settings, folders, ManualClock(NOW)):
+    with pytest.raises(ModeUnavailable, match=wanted), open_venues(settings, Secrets(), folders, ManualClock(NOW)):
         pass

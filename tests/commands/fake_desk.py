@@ -11,7 +11,9 @@ import msgspec
 from data.advice import TradingState
 from data.decisions import Decision
 from data.events import (
+    ArmMode,
     Control,
+    DisarmMode,
     PauseBot,
     ResumeBot,
     SetOutOfRange,
@@ -23,11 +25,11 @@ from data.events import (
     StopReason,
 )
 from data.grids import GridSpec, Trigger
-from data.market import Candle, Market, Ticker
+from data.market import Candle, Market, MarketKind, Ticker
 from data.orders import Fill, Refused
 from data.values import Millis, Mode
-from engine.desk import AssetView, EngineView, EquityPoint
-from engine.exchanges.base import ExchangeUnavailable, MarketUnknown, timeframe_millis
+from engine.desk import AssetView, EngineView, EquityPoint, PositionView
+from engine.exchanges.base import ExchangeUnavailable, MarketUnknown, Rights, timeframe_millis
 from engine.grid.plan import GridPlan, Problem
 from engine.outcome import Outcome
 from engine.views import BotStatus, BotView
@@ -67,6 +69,9 @@ class FakeDesk:
             AssetView(asset="USDT", free=Decimal("8500.25"), locked=Decimal("499.75"), in_bots=Decimal("1000")),
             AssetView(asset="BTC", free=Decimal("0.00410"), locked=Decimal("0.00820"), in_bots=Decimal("0.01230")),
         )
+        self.open_positions: tuple[PositionView, ...] = ()
+        self.transferred: list[tuple[Mode, str, Decimal, MarketKind, MarketKind, str]] = []
+        self.key_rights: dict[Mode, Rights] = {}
         self.view = EngineView(
             version="0.1.0",
             exchange="binance",
@@ -144,6 +149,21 @@ class FakeDesk:
         self._reach()
         return self.balances
 
+    async def positions(self) -> Sequence[PositionView]:
+        """Return what was put there."""
+        return self.open_positions
+
+    async def transfer(
+        self, mode: Mode, asset: str, amount: Decimal, source: MarketKind, target: MarketKind, key: str
+    ) -> str:
+        """Note what was asked for."""
+        self.transferred.append((mode, asset, amount, source, target, key))
+        return f"t{len(self.transferred)}"
+
+    async def rights(self, mode: Mode) -> Rights | None:
+        """Return what was put there."""
+        return self.key_rights.get(mode)
+
     def fills(self, bot: int | None, limit: int) -> Sequence[Fill]:
         """Return the newest fills, newest first."""
         wanted = (
@@ -177,6 +197,11 @@ class FakeDesk:
             for at in points
         ]
 
+    def list_market(self, listed: Market, last: Decimal) -> None:
+        """List a further market at a price."""
+        self._markets[listed.symbol] = listed
+        self.tickers[listed.symbol] = ticker(listed.symbol, last)
+
     def put(self, bot: BotView) -> None:
         """Add or replace a bot."""
         self._bots[bot.id] = bot
@@ -205,12 +230,24 @@ class FakeDesk:
                 self._exit(bot, "stop_loss", trigger)
             case SetOutOfRange(bot=bot, policy=policy):
                 self._change(bot, spec=msgspec.structs.replace(self._bots[bot].spec, out_of_range=policy))
-            case SetTradingState(state=state):
-                self.view = msgspec.structs.replace(self.view, trading_state=state, trading_state_reason="person")
+            case SetTradingState() | ArmMode() | DisarmMode():
+                self._apply_to_all(control)
                 return 0
             case _:
                 assert_never(control)
         return control.bot
+
+    def _apply_to_all(self, control: SetTradingState | ArmMode | DisarmMode) -> None:
+        match control:
+            case SetTradingState(state=state):
+                self.view = msgspec.structs.replace(self.view, trading_state=state, trading_state_reason="person")
+            case ArmMode(mode=mode, cap=cap):
+                self.view = msgspec.structs.replace(self.view, caps={**self.view.caps, mode: cap})
+            case DisarmMode(mode=mode):
+                left = {each: cap for each, cap in self.view.caps.items() if each is not mode}
+                self.view = msgspec.structs.replace(self.view, caps=left)
+                for each in [bot for bot in self._bots.values() if bot.status.active and bot.spec.mode is mode]:
+                    self._change(each.id, status=BotStatus.PAUSED, orders=())
 
     def _exit(self, bot: int, field: str, trigger: Trigger | None) -> None:
         self._change(bot, spec=msgspec.structs.replace(self._bots[bot].spec, **{field: trigger}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Annotated
 
@@ -21,10 +21,11 @@ from commands.reply import Card, Reply, Text
 from config.schema import Settings
 from data.advice import TradingState
 from data.events import Control, SetTradingState, StopBot
-from data.values import Millis
+from data.values import Millis, Mode
 from engine.clock import ManualClock
 from engine.desk import AgentView, JobView
 from engine.exchanges.base import ExchangeUnavailable
+from engine.findings import Check, Finding, Grade
 from engine.outcome import Outcome
 from tests.commands.fake_desk import FakeDesk
 from tests.commands.worlds import NOW, bot_view
@@ -89,6 +90,29 @@ class NoAgents:
         raise LookupError(name)
 
 
+class FakeExaminer:
+    """A checkup that finds what the test says."""
+
+    def __init__(self) -> None:
+        """Find everything in order."""
+        good = {"mode": "production", "skew_ms": "12", "exchange": "binance", "limit_ms": "1000", "age_ms": "60000"}
+        self.found = [
+            Finding(check=Check.KEY, grade=Grade.GOOD, facts=good),
+            Finding(check=Check.CLOCK, grade=Grade.GOOD, facts=good),
+            Finding(check=Check.CHAT, grade=Grade.GOOD, facts=good),
+        ]
+        self.looked_at: list[str] = []
+
+    async def readiness(self, mode: Mode, symbols: Iterable[str] = (), /) -> Sequence[Finding]:
+        """Return what was set."""
+        self.looked_at = list(symbols)
+        return tuple(self.found)
+
+    async def health(self) -> Sequence[Finding]:
+        """Return what was set."""
+        return tuple(self.found)
+
+
 def person(user: str, role: Role, locale: str = "") -> Person:
     """Return somebody on Telegram."""
     return Person(id=f"telegram:{user}", name=user.title(), role=role, locale=locale)
@@ -127,7 +151,7 @@ class World:
             act=self._act if self.acts else None,
         )
 
-    async def _act(self) -> None:
+    async def _act(self, _plan: str) -> None:
         self.acted += 1
 
     def _controls(self, plan: str, by: str, at: Millis) -> tuple[Control, ...]:
@@ -197,7 +221,7 @@ class House:
             Services(
                 registry=self.registry, desk=self.desk, clock=self.clock, settings=Settings(), people=self.people,
                 jobs=NoJobs(), agents=NoAgents(), pairing=self.pairing, announce=self.announced.append,
-                tell=self.told.append, deliver=deliver, explainer=explainer,
+                tell=self.told.append, deliver=deliver, explainer=explainer, checkup=FakeExaminer(),
             )
         )  # fmt: skip
 

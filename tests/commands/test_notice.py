@@ -7,11 +7,14 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from commands.notice import Lane, Notice, error_notice, notices, pairing_locked, person_joined, restart_report
+from commands.bulletins import error_notice, pairing_locked, person_joined, restart_report
+from commands.notice import Lane, Notice, notices
 from data.advice import Advice, OrdersAdvised, TradingState
 from data.decisions import Decision, Input, Rule
 from data.events import (
     AdvicePosted,
+    ArmMode,
+    DisarmMode,
     EngineStarted,
     Event,
     OrderAbsent,
@@ -185,6 +188,15 @@ def test_the_last_sale_is_told_before_the_end_it_brings() -> None:
     assert (first.lane, second.lane) == (Lane.CRITICAL, Lane.CRITICAL)
 
 
+def test_everybody_but_who_did_it_hears_that_real_money_may_move_or_no_longer_does() -> None:
+    arm = ArmMode(at=NOW, by="telegram:1", plan="p", mode=Mode.PRODUCTION, cap=Decimal(500))
+    (armed,) = of(arm, decision(Rule.ARM_MODE, bot=0))
+    assert armed.card.title == "Production is armed: its bots may use up to 500.00"
+    assert (armed.lane, armed.mode, armed.by) == (Lane.CRITICAL, Mode.PRODUCTION, "telegram:1")
+    (disarmed,) = of(DisarmMode(at=NOW, by="engine", mode=Mode.PRODUCTION), decision(Rule.DISARM_MODE, bot=0))
+    assert disarmed.card.title == "Production is disarmed: its bots are paused"
+
+
 LOUD = {
     Rule.OPEN_GRID: ("Bot 1 BTC/USDT started", Lane.TRADE),
     Rule.PAUSE_BOT: ("Bot 1 BTC/USDT paused", Lane.TRADE),
@@ -198,6 +210,8 @@ LOUD = {
     Rule.BACK_IN_RANGE: ("Price is back in the range of bot 1 BTC/USDT", Lane.TRADE),
     Rule.CHANGE_EXIT: ("Exits of bot 1 BTC/USDT changed", Lane.DIGEST),
     Rule.CHANGE_TRADING_STATE: ("Trading is active", Lane.CRITICAL),
+    Rule.LIQUIDATION_NEAR: ("Bot 1 BTC/USDT comes near its liquidation", Lane.CRITICAL),
+    Rule.LIQUIDATION_FAR: ("Bot 1 BTC/USDT is far from liquidation again", Lane.TRADE),
 }
 
 

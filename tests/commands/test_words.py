@@ -11,15 +11,16 @@ import pytest
 from commands import words
 from data.advice import TradingState
 from data.events import RejectReason, StopReason
-from data.grids import OutOfRange
+from data.grids import Direction, MarginMode, OutOfRange
 from data.orders import RefusalCode
 from data.values import Mode
-from engine.views import BotStatus, RangePosition
+from engine.views import BotStatus, Danger, RangePosition
 
 PAIRS: list[tuple[Callable[[Any], str], type[StrEnum]]] = [
     (words.refusal, RefusalCode), (words.rejection, RejectReason), (words.stop_reason, StopReason),
     (words.out_of_range, OutOfRange), (words.trading_state, TradingState), (words.status, BotStatus),
-    (words.position, RangePosition), (words.mode, Mode),
+    (words.position, RangePosition), (words.mode, Mode), (words.direction, Direction), (words.margin, MarginMode),
+    (words.danger, Danger),
 ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Sequence
 from datetime import UTC
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,10 @@ from chatbot.rendering import parts
 from commands.context import Person
 from commands.registry import Registry, Role, discover
 from commands.reply import Reply
+from data.grids import MarginMode
+from data.values import Mode
+from engine.desk import PositionView
+from engine.exchanges.base import Position
 from tests.commands.fake_desk import FakeDesk
 from tests.commands.house import House
 from tests.commands.worlds import bot_view, spec
@@ -47,6 +52,9 @@ LINES = {
     "tp": "/tp 1 10%",
     "trades": "/trades",
     "trading": "/trading",
+    "transfer": "/transfer 100 spot futures",
+    "doctor": "/doctor",
+    "positions": "/positions",
     "unknown": "/bost",
     "why": "/why",
     "agents": "/agents",
@@ -63,6 +71,11 @@ def house(registry: Registry) -> House:
     """Return a house whose plans and codes have the same names every time."""
     found = House(registry=registry, desk=FakeDesk(bot_view(1), bot_view(2, spec("ETH/USDT"))))
     found.people.put(Person(id="telegram:olga", name="Olga", role=Role.OWNER))
+    held = Position(
+        symbol="BTC/USDT:USDT", quantity=Decimal("0.5"), entry_price=Decimal(61_000), mark_price=Decimal(60_500),
+        liquidation_price=Decimal(45_000), leverage=3, margin=MarginMode.CROSS,
+    )  # fmt: skip
+    found.desk.open_positions = (PositionView(mode=Mode.SHADOW, position=held, in_bots=Decimal("0.5")),)
     return found
 
 

@@ -197,7 +197,7 @@ async def live(orders: wire.Orders) -> None:
     journal.reaper = reaper
     exchange = RemoteExchange(orders.port, reaper)
     engine: Engine = load_engine(journal, LIMITS)
-    runner = Runner(engine, journal, exchange, ExchangeClock(exchange))
+    runner = Runner(engine, journal, [exchange], ExchangeClock(exchange))
     await runner.start("kill")
     async with asyncio.TaskGroup() as group:
         group.create_task(runner.wait())  # whatever ends the engine ends the process
@@ -209,7 +209,7 @@ async def trade(runner: Runner, exchange: RemoteExchange, seed: int) -> None:
     state = runner.engine.state
     await runner.connect()
     await runner.watch(SYMBOL, 10**9)
-    await reconcile(runner, SYMBOL)
+    await reconcile(runner, SYMBOL, Mode.SHADOW)
     if not state.bots:
         market = await exchange.market(SYMBOL)
         await runner.ask(StartBot(at=exchange.now, by="test", plan="the-plan", spec=SPEC, market=market))
@@ -219,7 +219,7 @@ async def trade(runner: Runner, exchange: RemoteExchange, seed: int) -> None:
     await report(runner, exchange, seed)
     while True:
         await asyncio.sleep(chance.uniform(0.005, 0.05))
-        await reconcile(runner, SYMBOL)
+        await reconcile(runner, SYMBOL, Mode.SHADOW)
         for bot in state.bots.values():
             runner.post(advice(bot.id, runner.clock.now()))
         if chance.random() < 0.2:

@@ -20,9 +20,10 @@ from chatbot.demo import demo_settings, run_demo
 from chatbot.folders import Folders
 from chatbot.platforms.console.platform import ConsolePlatform
 from chatbot.platforms.console.screen import Screen
-from chatbot.venues import open_venue
+from chatbot.venues import open_venues
 from commands.format import duration
 from commands.reply import Card, Proposal, Reply
+from config.secrets import Secrets
 from data.database import Database
 from data.decisions import Decision
 from data.journal import Journal
@@ -117,8 +118,8 @@ async def test_every_number_of_why_is_in_the_record(tmp_path: Path) -> None:
     folders = Folders(tmp_path)
     settings = demo_settings(tmp_path, SPEED)
     clock, codes = ScaledClock(START, SPEED), list[str]()
-    with open_venue(settings, folders, clock, 7) as venue:
-        app = App(settings, folders, venue, clock, announce=codes.append, speed=SPEED)
+    with open_venues(settings, Secrets(), folders, clock, 7) as venues:
+        app = App(settings, folders, venues, clock, announce=codes.append, speed=SPEED)
         console = ConsolePlatform(
             audience=app.audience, pictures=app.renderer, clock=clock, charts=folders.charts, screen=Screen()
         )

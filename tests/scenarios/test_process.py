@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chatbot.doctor import healthy
-from data.orders import parse_client_id
+from data.orders import key_of
 from tests.scenarios.engine_process import PATIENCE, EngineProcess
 from tests.servers.telegram import Person, TelegramServer
 
@@ -77,12 +77,12 @@ async def test_a_killed_engine_comes_back_with_its_bot_and_nothing_twice(
     assert bot.status.active
     open_orders = {each.draft.client_id for each in account.orders if each.status.live}
     assert open_orders <= set(bot.live)
-    slots = Counter(key.slot for each in open_orders if (key := parse_client_id(each)) is not None)
+    slots = Counter(key.slot for each in open_orders if (key := key_of(each)) is not None)
     assert slots
     assert set(slots.values()) == {1}, "a slot rests one order"
     told = Counter(each.trade_id for each in account.fills)
     assert set(told.values()) == {1}
-    bought = [each for each in account.fills if (key := parse_client_id(each.client_id)) is not None and key.slot < 0]
+    bought = [each for each in account.fills if (key := key_of(each.client_id)) is not None and key.slot < 0]
     assert len({each.client_id for each in bought}) == 1, "the first inventory was bought once"
 
 

@@ -14,6 +14,7 @@ from commands.reply import GridPicture, PnlSeries
 from config.schema import Settings
 from data.values import Millis
 from engine.clock import ManualClock
+from engine.exchanges.base import Exchange
 from engine.exchanges.simulated import SimulatedExchange
 
 START: Millis = 1_767_225_600_000
@@ -42,8 +43,11 @@ class World:
         self.folders = Folders(home)
         model = {"enabled": True, "base_url": model_url, "model_settings": {"timeout_seconds": 2}} if model_url else {}
         settings = Settings.model_validate({"exchange": {"name": "simulated"}, "ai_agent": model, **sections})
-        exchange = SimulatedExchange(clock=self.clock, balances=settings.paper.initial_balances, seed=5)
-        self.app = App(settings, self.folders, exchange, self.clock, announce=self.announced.append)
+        self.app = App(settings, self.folders, self.venues(settings), self.clock, announce=self.announced.append)
+
+    def venues(self, settings: Settings) -> Sequence[Exchange]:
+        """Return the exchanges of this world."""
+        return [SimulatedExchange(clock=self.clock, balances=settings.paper.initial_balances, seed=5)]
 
     def code(self) -> str:
         """Return the pairing code that was printed on the server."""

@@ -7,7 +7,17 @@ from collections.abc import Awaitable, Callable
 from config.schema import Settings
 from scheduler.registry import AgentTick, JobContext
 
-STEPS = ("reconcile", "snapshot_equity", "send_digest", "save_state", "prune", "checkpoint", "heartbeat", "back_up")
+STEPS = (
+    "reconcile",
+    "hold_alive",
+    "snapshot_equity",
+    "send_digest",
+    "save_state",
+    "prune",
+    "checkpoint",
+    "heartbeat",
+    "back_up",
+)
 
 
 def context(done: list[str], *, settings: Settings | None = None, failing: tuple[str, ...] = ()) -> JobContext:

@@ -19,7 +19,7 @@ def jobs(settings: Settings | None = None) -> dict[str, Job]:
 
 def test_every_module_makes_jobs() -> None:
     single = {"daily_digest", "equity_snapshot", "heartbeat", "housekeeping", "reconcile"}
-    assert set(discover()) == {"agent_ticks", *single}
+    assert set(discover()) == {"agent_ticks", "hold_alive", *single}
     assert list(jobs()) == sorted(["agent_grid", "agent_risk", *single])
     assert all(job.what for job in jobs().values())
 
@@ -41,10 +41,17 @@ def test_the_settings_say_when() -> None:
     }
 
 
+def test_signs_of_life_are_given_three_times_within_a_countdown() -> None:
+    settings = Settings.model_validate({"exchange": {"dead_man_seconds": 600}})
+
+    assert "hold_alive" not in jobs()
+    assert jobs(settings)["hold_alive"].trigger == Every(200)
+
+
 async def test_together_the_jobs_do_everything_the_context_offers() -> None:
     done: list[str] = []
 
-    for job in collect(context(done)):
+    for job in collect(context(done, settings=Settings.model_validate({"exchange": {"dead_man_seconds": 600}}))):
         await job.run()
 
     assert sorted(done) == sorted([*STEPS, "tick grid", "tick risk"])

@@ -17,7 +17,7 @@ from data.decisions import Decision
 from engine.clock import ManualClock
 from engine.desk import AgentView, JobView
 from tests.commands.fake_desk import FakeDesk
-from tests.commands.house import MemoryPeople, person
+from tests.commands.house import FakeExaminer, MemoryPeople, person
 from tests.commands.worlds import HOUR, NOW
 
 REGISTRY: Registry = discover()
@@ -120,12 +120,14 @@ class Stage:
         settings: Settings | None = None,
         explained: bool = False,
         logged: bool = True,
+        examined: bool = True,
     ) -> None:
         """Put everything around ``desk``."""
         self.desk = desk or FakeDesk()
         self.clock = ManualClock(NOW)
         self.announced: list[str] = []
         self.jobs, self.agents, self.logs, self.explainer = FakeJobs(), FakeAgents(), FakeLogs(), FakeExplainer()
+        self.examiner = FakeExaminer()
         self.people = MemoryPeople(person("olga", Role.OWNER), person("tim", Role.TRADER), person("vera", Role.VIEWER))
         self.dispatcher = Dispatcher(
             Services(
@@ -133,6 +135,7 @@ class Stage:
                 people=self.people, jobs=self.jobs, agents=self.agents, logs=self.logs if logged else None,
                 explainer=self.explainer if explained else None, pairing=Pairing(self.clock, self.people),
                 announce=self.announced.append, tell=self._ignore,
+                checkup=self.examiner if examined else None,
             )
         )  # fmt: skip
 

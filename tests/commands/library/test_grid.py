@@ -4,18 +4,48 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from commands.reply import Card, Failure
+from config.schema import Settings
 from data.events import StartBot
-from data.grids import OutOfRange, Spacing, Trigger, TriggerKind
-from data.market import Ticker
-from engine.desk import AssetView
-from engine.grid.plan import Problem
+from data.grids import Direction, GridSpec, MarginMode, OutOfRange, Spacing, Trigger, TriggerKind
+from data.market import MarketKind, Ticker
+from data.values import Mode
+from engine.desk import AccountView, AssetView
+from engine.grid.plan import GridPlan, Problem
 from tests.commands.fake_desk import FakeDesk
 from tests.commands.library.stage import Stage, lines, value
+from tests.commands.worlds import market
 
 LINE = "/grid BTC/USDT 58000 64000 20 1000"
+PERPETUAL = msgspec.structs.replace(market("BTC"), symbol="BTC/USDT:USDT", kind=MarketKind.PERPETUAL)
+FUTURES_LINE = "/grid BTC/USDT:USDT 58000 64000 20 1000"
+
+
+class Perpetuals(FakeDesk):
+    """A desk that lists a perpetual, and plans on it with liquidation prices."""
+
+    def __init__(self) -> None:
+        """List it beside the others."""
+        super().__init__()
+        self.list_market(PERPETUAL, Decimal(61_000))
+        self.planned: dict[str, object] = {}
+
+    async def plan(self, spec: GridSpec) -> GridPlan:
+        """Return a plan changed as set."""
+        return msgspec.structs.replace(await super().plan(spec), **self.planned)
+
+
+def serving(desk: FakeDesk, *modes: Mode, cap: int | None = None) -> FakeDesk:
+    """Let a desk have accounts for ``modes``."""
+    accounts = tuple(
+        AccountView(mode=each, exchange="binance", connected=True, last_reconciled_at=None) for each in modes
+    )
+    caps = {} if cap is None else {Mode.PRODUCTION: Decimal(cap)}
+    desk.view = msgspec.structs.replace(desk.view, mode=modes[0], accounts=accounts, caps=caps)
+    return desk
 
 
 async def test_without_anything_it_asks_for_a_market() -> None:
@@ -177,3 +207,75 @@ async def test_a_market_without_a_past_gets_ranges_around_its_price() -> None:
 
 async def test_viewers_may_not_start_grids() -> None:
     assert (await Stage().failure(LINE, "vera")).field == "role"
+
+
+async def test_a_grid_starts_where_money_is_real_only_once_that_is_armed() -> None:
+    disarmed = Stage(desk=serving(FakeDesk(), Mode.PRODUCTION, Mode.SHADOW))
+    assert (await disarmed.proposal(LINE)).card.mode is Mode.SHADOW
+    assert (await disarmed.proposal(LINE + " mode=production")).card.mode is Mode.PRODUCTION
+    armed = Stage(desk=serving(FakeDesk(), Mode.PRODUCTION, Mode.SHADOW, cap=500))
+    assert (await armed.proposal(LINE)).card.mode is Mode.PRODUCTION
+    assert "Real money moves" in (await armed.proposal(LINE)).card.note
+    assert (await armed.proposal(LINE + " mode=shadow")).card.mode is Mode.SHADOW
+    card = await armed.card("/grid BTC/USDT 58000 64000 mode=shadow")
+    assert lines(card)[0] == "/grid BTC/USDT 58000 64000 5 mode=shadow", "what differs from the usual is kept"
+
+
+async def test_a_mode_without_an_account_is_refused_and_one_that_is_not_armed_leads_to_it() -> None:
+    shadow = Stage(desk=serving(FakeDesk(), Mode.SHADOW))
+    failure = await shadow.failure(LINE + " mode=production")
+    assert (failure.field, failure.accepted) == ("mode", "one of: shadow")
+    stage = Stage(desk=serving(FakeDesk(), Mode.PRODUCTION, Mode.SHADOW))
+    stage.desk.plan_problems = (Problem(field="mode", value="production", problem="not armed", accepted="arm it"),)
+    assert lines(await stage.failure(LINE + " mode=production")) == ["/mode"]
+
+
+async def test_a_plan_on_a_perpetual_shows_leverage_liquidation_and_the_stop_on_the_exchange() -> None:
+    desk = Perpetuals()
+    desk.planned = {
+        "initial_buy": Decimal(0),
+        "initial_sell": Decimal("0.01"),
+        "worst_at_upper": Decimal(-40),
+        "liquidation_below": Decimal(40_000),
+        "liquidation_above": Decimal(80_000),
+    }
+    card = (await Stage(desk=desk).proposal(FUTURES_LINE + " direction=short leverage=3 margin=isolated")).card
+    assert value(card, "Position") == "short, leverage 3, isolated margin"
+    assert value(card, "Sells at once") == "0.01 BTC"
+    assert value(card, "If price rises to 64000.00") == "-40.00 USDT (-4.00 %)"
+    assert value(card, "Liquidation below") == "40000.00 with all orders filled, 31.03 % beyond the range"
+    assert value(card, "Liquidation above") == "80000.00 with all orders filled, 25.00 % beyond the range"
+    assert value(card, "Stop on the exchange") == "about 49000.00, 72000.00"
+    assert value(card, "Margin for orders")
+    assert "Funding is paid" in card.note
+    stopped = (await Stage(desk=desk).proposal(FUTURES_LINE + " direction=long sl=50000")).card
+    assert value(stopped, "Stop on the exchange") == "50000.00"
+
+
+async def test_what_is_left_out_on_a_perpetual_comes_from_the_settings() -> None:
+    async def spec_of(**grid: object) -> GridSpec:
+        stage = Stage(desk=Perpetuals(), settings=Settings.model_validate({"grid": grid}))
+        await stage.confirmed(FUTURES_LINE)
+        (control,) = stage.desk.asked
+        assert isinstance(control, StartBot)
+        return control.spec
+
+    usual = await spec_of()
+    assert (usual.direction, usual.leverage, usual.margin) == (Direction.NEUTRAL, 1, MarginMode.CROSS)
+    assert (await spec_of(leverage=4)).leverage == 4
+    own = await spec_of(leverage=4, futures={"leverage": 2, "position_side": "SHORT", "use_isolated_margin": True})
+    assert (own.direction, own.leverage, own.margin) == (Direction.SHORT, 2, MarginMode.ISOLATED)
+
+
+async def test_borrowed_money_on_a_spot_market_points_to_the_perpetual() -> None:
+    for words in ("leverage=3", "direction=short", "margin=isolated"):
+        failure = await Stage().failure(f"{LINE} {words}")
+        assert (failure.field, failure.accepted) == ("symbol", "a perpetual such as BTC/USDT:USDT")
+
+
+async def test_a_leverage_that_does_not_work_offers_those_that_do() -> None:
+    desk = Perpetuals()
+    desk.plan_problems = (Problem(field="leverage", value="50", problem="too much", accepted="2 to 8"),)
+    desk.planned = {"leverages": (2, 8)}
+    failure = await Stage(desk=desk).failure(FUTURES_LINE + " leverage=50")
+    assert lines(failure) == [f"{FUTURES_LINE} leverage=2", f"{FUTURES_LINE} leverage=8"]
