@@ -6,13 +6,16 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP := $(BIN)/python -m pip --quiet --quiet --no-input
 WORLDS ?= 40
 KILLS ?= 50
+SEEDS ?= 10000
+START ?= 1
+JOBS ?= 2
 DEPENDENCIES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench soak docs clean
+.PHONY: help demo run test check bench soak soak-kills docs clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
 
 demo: .venv/.base ## watch Batuta trade an invented market: no key, no network
 	@$(BIN)/batuta demo $(ARGS)
@@ -34,7 +37,10 @@ check: .venv/.dev ## format, lint, types, layers, generated documentation
 bench: .venv/.dev ## measure the hot paths
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
-soak: .venv/.dev ## kill a trading engine some thousand times (KILLS=, WORLDS=)
+soak: .venv/.dev ## simulate an engine under faults and crashes (SEEDS=, START=, JOBS=)
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) --start $(START) --jobs $(JOBS) $(ARGS)
+
+soak-kills: .venv/.dev ## kill a trading engine some thousand times (KILLS=, WORLDS=)
 	@BATUTA_KILL_WORLDS=$(WORLDS) BATUTA_KILLS_PER_WORLD=$(KILLS) $(BIN)/python -m pytest -q -s tests/kill $(ARGS)
 
 docs: .venv/.dev ## regenerate the generated documentation and the translation template

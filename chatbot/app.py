@@ -195,7 +195,7 @@ class App:
         log.info("ready", bots=len(self.desk.bots()), sequence=self.desk.engine().sequence)
 
     async def _guard_keys(self) -> None:
-        # The exchange may have been out of reach when the program looked before it started.
+        # Rights are changed at the exchange, which may have been out of reach when the program looked at its start.
         real = Mode.PRODUCTION
         if real in self.runner.engine.state.armed and await self.checkup.withdrawable(real):
             await self.runner.ask(DisarmMode(at=self.clock.now(), by="engine", mode=real))
@@ -316,6 +316,7 @@ class App:
     async def _reconcile(self) -> None:
         try:
             await reconcile_all(self.runner)
+            await self._guard_keys()
         except ExchangeUnavailable:
             self._tell(error_notice("the exchange does not answer", randomness.token_hex(4), self.clock.now()))
             raise

@@ -28,9 +28,11 @@ from config.secrets import Secrets, load_secrets
 from data.database import Database, StorageError, StorageLocked
 from data.journal import Journal
 from data.values import Mode
-from engine.checkup import examine_clock, examine_key, examine_market
+from engine.checkup import examine_clock, examine_key, examine_market, refused_key
 from engine.clock import Clock, SystemClock
 from engine.exchanges.base import Exchange, ExchangeUnavailable
+from engine.exchanges.faults import Unauthorised
+from engine.findings import Finding as Found
 from engine.findings import Grade
 from engine.recording import ReplayDiverged
 from engine.risk import RiskLimits
@@ -131,6 +133,8 @@ async def _exchange(settings: Settings, secrets: Secrets, folders: Folders) -> l
             await venue.open(lambda _event: None)
             count = len(await venue.markets())
             found = await _checkup(venue, settings, folders)
+    except Unauthorised as error:
+        return [_told(refused_key(venue, error))]
     except (ExchangeUnavailable, TimeoutError) as error:
         return [Finding(_("Exchange answers"), _("no: {reason}").format(reason=str(error) or _("timed out")), False)]
     finally:
@@ -143,8 +147,12 @@ async def _checkup(venue: Exchange, settings: Settings, folders: Folders) -> lis
     found.append(await examine_clock(venue, settings.risk_management.max_clock_skew_milliseconds))
     for bot in _bots_of(folders, venue.mode):
         found += await examine_market(bot, venue)
+    return list(map(_told, found))
+
+
+def _told(found: Found) -> Finding:
     good = {Grade.GOOD: True, Grade.WARNING: None, Grade.BAD: False}
-    return [Finding(name(each.check), said(each), good[each.grade]) for each in found]
+    return Finding(name(found.check), said(found), good[found.grade])
 
 
 def _bots_of(folders: Folders, mode: Mode) -> list[Bot]:

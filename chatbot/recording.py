@@ -38,6 +38,7 @@ def open_recording(settings: Settings, folders: Folders, clock: Clock, store: Ac
     return ReplayedExchange(
         clock=clock,
         balances=paper.initial_balances,
+        margin=paper.initial_futures_balances,
         market=market,
         candles=candles,
         shift=_shift(folders, _file(settings, folders), candles, clock.now()),
@@ -50,8 +51,9 @@ def open_recording(settings: Settings, folders: Folders, clock: Clock, store: Ac
 def read_recording(settings: Settings, folders: Folders) -> tuple[Market, CandleColumns]:
     """Return the recorded market and its bars, at least one. Raises ``RecordingUnusable``."""
     file, symbol, paper = _file(settings, folders), settings.exchange.candles_symbol, settings.paper
-    quote = symbol.upper().partition("/")[2]
-    invested = paper.initial_balances.get(quote) or settings.trading.capital_per_pair_usd or ONE
+    pair, _colon, settled = symbol.upper().partition(":")
+    balances = paper.initial_futures_balances if settled else paper.initial_balances
+    invested = balances.get(pair.partition("/")[2]) or settings.trading.capital_per_pair_usd or ONE
     try:
         candles = read_candles(file)
         if not candles.at:

@@ -62,7 +62,16 @@ async def _wait_for(lease: Lease, home: Path, clock: Clock) -> None:
 
 async def keep(lease: Lease, clock: Clock, seconds: float, asked: asyncio.Event) -> None:
     """Say every few seconds that the holder is alive; set ``asked`` once somebody wants the account, and return."""
-    while lease.keep(clock.now()):
+    while not _wanted(lease, clock):
         await clock.sleep(seconds)
     log.warning("account_handed_over")
     asked.set()
+
+
+def _wanted(lease: Lease, clock: Clock) -> bool:
+    try:
+        return not lease.keep(clock.now())
+    except OSError as error:
+        # A full disk takes the sign of life, not the account: the lock is the system's.
+        log.warning("account_not_marked", reason=str(error))
+        return False

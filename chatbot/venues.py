@@ -142,6 +142,8 @@ def _adapter(settings: Settings, folders: Folders, clock: Clock, store: AccountS
         return SimulatedExchange(
             clock=clock,
             balances=paper.initial_balances,
+            margin=paper.initial_futures_balances,
+            kinds=market_kinds(settings),
             seed=seed,
             store=store,
             haircut=paper.maker_queue_haircut,
@@ -160,6 +162,8 @@ def _adapter(settings: Settings, folders: Folders, clock: Clock, store: AccountS
     return PaperExchange(
         clock=clock,
         balances=paper.initial_balances,
+        margin=paper.initial_futures_balances,
+        kinds=market_kinds(settings),
         exchange=name,
         store=store,
         haircut=paper.maker_queue_haircut,

@@ -15,6 +15,7 @@ format        numbers, durations and instants as people read them
 guidance      the questions that lead to a grid
 library       the commands, one file each
 matching      finding the market or bot a person meant
+moves         how a grid waits, follows, grows and is laid anew
 notice        what is pushed unasked, how urgently and in which words
 pairing       one-time codes that let people in
 parse         from a typed line to typed arguments, and back

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from commands import phrases, words
+from commands import moves, phrases, words
 from commands.format import amount, duration, instant, percent, price, profit, quantity
 from commands.matching import bot_name
 from commands.perpetuals import bot_fields, funding_note, funding_part, plan_fields
@@ -32,7 +32,7 @@ def bot_card(bot: BotView, now: Millis, zone: tzinfo) -> Card:
     if bot.profit is not None:
         fields += profit_fields(bot.profit, quote)
         fields.append(Field(_("Holds"), _holdings(bot, bot.profit)))
-    fields += [*bot_fields(bot), Field(_("Range"), _range(bot))]
+    fields += [*bot_fields(bot), Field(_("Range"), _range(bot)), *moves.bot_fields(bot)]
     if bot.ticker is not None:
         age = duration(now - bot.ticker.at)
         last = _("{price}, {age} ago").format(price=price(bot.ticker.last, tick), age=age)
@@ -113,6 +113,7 @@ def plan_card(plan: GridPlan) -> Card:
     """Return a grid that is about to start: sizes, profit per slot, first purchase and worst cases."""
     spec, quote = plan.spec, plan.market.quote
     fields = [*_shape_fields(plan), *_money_fields(plan), *plan_fields(plan), *_exit_plan_fields(plan)]
+    fields += moves.plan_fields(plan)
     title = _("Start a {symbol} grid with {amount}?").format(symbol=spec.symbol, amount=amount(spec.investment, quote))
     note = phrases.mode_meaning(spec.mode) + (f" {funding_note()}" if plan.market.perpetual else "")
     return Card(title=title, fields=tuple(fields), mode=spec.mode, note=note)
@@ -161,10 +162,11 @@ def _holdings(bot: BotView, books: Profit) -> str:
 
 def _range(bot: BotView) -> str:
     tick = bot.market.filters.price_tick
-    text = f"{price(bot.spec.lower, tick)} – {price(bot.spec.upper, tick)}, {_lines(bot.spec.levels)}"
+    low, high = bot.lines[0], bot.lines[-1]
+    text = f"{price(low, tick)} – {price(high, tick)}, {_lines(len(bot.lines))}"
     if bot.ticker is None:
         return text
-    where = (bot.ticker.last - bot.spec.lower) / (bot.spec.upper - bot.spec.lower) * HUNDRED
+    where = (bot.ticker.last - low) / (high - low) * HUNDRED
     return text + " " + _("(price at {percent} % of it)").format(percent=f"{where:.0f}")
 
 

@@ -57,15 +57,14 @@ def not_served(ctx: Context) -> Failure | None:
     )
 
 
-def not_allowed(ctx: Context, least: Role) -> Failure | None:
-    """Say that a person's role is too low for this; None when it is not."""
-    if ctx.person.role >= least:
+def _not_an_owner(ctx: Context) -> Failure | None:
+    if ctx.person.role is Role.OWNER:
         return None
     return Failure(
         problem=_("Your role does not allow this. Nothing was done."),
         field="role",
         value=ctx.person.role.name.lower(),
-        accepted=_("{role} or more").format(role=least.name.lower()),
+        accepted=Role.OWNER.name.lower(),
     )
 
 
@@ -76,7 +75,7 @@ async def arm(ctx: Context, wish: Wish) -> Answer:
     before = ctx.desk.engine().caps.get(REAL)
     if wish.cap is not None and before is not None and wish.cap <= before and wish.bot is None:
         return await _lower_cap(ctx, wish.cap, before)
-    refused = not_allowed(ctx, Role.OWNER)
+    refused = _not_an_owner(ctx)
     if refused is not None:
         return refused
     findings = await ctx.checkup.readiness(REAL, await _symbols(ctx, wish.bot))
@@ -90,15 +89,12 @@ async def arm(ctx: Context, wish: Wish) -> Answer:
 
 async def move_armed(ctx: Context, bot: BotView) -> Answer:
     """Return the plan to start ``bot`` anew with real money, within the cap that is set."""
-    refused = not_allowed(ctx, Role.OWNER)
+    refused = _not_an_owner(ctx)
     return refused if refused is not None else await _move(ctx, Wish(bot=bot), bot, ())
 
 
 async def disarm(ctx: Context) -> Reply:
     """Take real money out of use at once."""
-    refused = not_allowed(ctx, Role.TRADER)
-    if refused is not None:
-        return refused
     outcome = await ctx.desk.ask(DisarmMode(at=ctx.clock_now, by=ctx.person.id, mode=REAL))
     kept = [each for each in ctx.desk.bots() if each.status.active and each.spec.mode is REAL]
     count = ngettext("{count} bot", "{count} bots", len(kept)).format(count=len(kept))
@@ -114,9 +110,6 @@ async def disarm(ctx: Context) -> Reply:
 
 async def back_to_shadow(ctx: Context, bot: BotView) -> Reply:
     """Stop a bot of real money at once, keep its coins, and go on with the same grid in shadow mode."""
-    refused = not_allowed(ctx, Role.TRADER)
-    if refused is not None:
-        return refused
     stopped = await ctx.desk.ask(StopBot(at=ctx.clock_now, by=ctx.person.id, bot=bot.id, sell=False))
     fields = [Field(_("Stopped"), bot_name(bot)), Field(_("Kept"), _("what it holds, on the exchange"))]
     spec = msgspec.structs.replace(bot.spec, mode=Mode.SHADOW)
@@ -142,9 +135,6 @@ def _moved_back(bot: BotView, fields: Sequence[Field]) -> Card:
 
 
 async def _lower_cap(ctx: Context, cap: Decimal, before: Decimal) -> Reply:
-    refused = not_allowed(ctx, Role.TRADER)
-    if refused is not None:
-        return refused
     outcome = await ctx.desk.ask(ArmMode(at=ctx.clock_now, by=ctx.person.id, mode=REAL, cap=cap))
     return receipt((outcome,), _armed(ctx, cap, before))
 

@@ -47,6 +47,9 @@ def change_at(bot: BotView, books: Profit, level: Decimal) -> Decimal:
     """Return the total profit or loss in quote if price went straight to ``level`` and everything were sold there."""
     fees, cash, base = bot.market.fees, books.cash, books.base
     for slot in bot.slots:
+        if slot.lower == slot.upper:
+            # The open slot of a grid without a highest line offers nothing.
+            continue
         room = slot.capacity - slot.held
         if books.mark < slot.upper <= level:
             sold = min(slot.held, base)

@@ -92,7 +92,7 @@ def _good(check: Check) -> str:
         Check.RIGHTS: _("the {mode} key may trade {kind}"),
         Check.CLOCK: _("{skew_ms} ms from that of {exchange}"),
         Check.POSITION_MODE: _("one position per market"),
-        Check.RECORD: _("{fills} fills of {bots} shadow bots in {days} days"),
+        Check.RECORD: _("{fills} fills of {bots} shadow bots, the longest for {days} days"),
         Check.LIMITS: _("at most {order} per order, {total} in all"),
         Check.CHAT: _("a message arrived {age} ago"),
         Check.OTHERS: _("none has orders on this account"),
@@ -111,7 +111,7 @@ def _bad(finding: Finding) -> str:
     if check is Check.STREAM and "symbol" in facts:
         return _("no price of {symbol} for {seconds} s from {exchange}. It is being asked for again.")
     if check is Check.RECORD and finding.grade is Grade.WARNING:
-        return _("only {fills} fills in {days} days. Let shadow bots run for a week first.")
+        return _("{fills} fills, but no bot for more than {days} days. Let one run for a week first.")
     if check is Check.MODE and "bot" in facts:
         return _("bot {bot} is a {mode} bot, and this engine runs {engine}. Start it with --mode {mode}.")
     return _remedies()[check]

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
+from commands import moves
 from commands.cards import line_button, problem_failure
 from commands.context import Context
 from commands.format import amount, percent, price, share
@@ -66,6 +67,7 @@ def grid_line(spec: GridSpec, said: Usual | None = None, *, investment: bool = T
         words.append(f"sl={spec.stop_loss}")
     if spec.out_of_range is not OutOfRange.HOLD:
         words.append(f"out_of_range={spec.out_of_range}")
+    words += moves.options(spec)
     names = ("mode", "direction", "leverage", "margin")
     words += [f"{name}={getattr(spec, name)}" for name in names if getattr(spec, name) != getattr(said, name)]
     return " ".join(words)

@@ -9,7 +9,7 @@ from typing import assert_never
 import msgspec
 
 from commands import format as shown
-from commands import words
+from commands import moves, words
 from commands.reply import Button, Card, Field
 from config.language import _, ngettext
 from data.decisions import Decision, Rule
@@ -21,6 +21,7 @@ from data.events import (
     DisarmMode,
     EngineStarted,
     FundingPaid,
+    MarketChanged,
     OrderAbsent,
     OrderAccepted,
     OrderCancelled,
@@ -28,13 +29,16 @@ from data.events import (
     OrderRejected,
     OrderUnknown,
     PauseBot,
+    RecentreBot,
     Reconciled,
     RejectReason,
     ResumeBot,
     SetOutOfRange,
+    SetReinvest,
     SetStopLoss,
     SetTakeProfit,
     SetTradingState,
+    SetTrailing,
     StartBot,
     StopBot,
     TickerMoved,
@@ -57,7 +61,7 @@ class Lane(IntEnum):
 
 _ASKED = frozenset({
     Rule.OPEN_GRID, Rule.PAUSE_BOT, Rule.RESUME_BOT, Rule.STOP_BOT, Rule.CHANGE_EXIT, Rule.CHANGE_TRADING_STATE,
-    Rule.ARM_MODE, Rule.DISARM_MODE,
+    Rule.ARM_MODE, Rule.DISARM_MODE, Rule.CHANGE_GRID, Rule.RECENTRE,
 })  # fmt: skip
 """What a person does by a command, and is answered with a receipt."""
 
@@ -106,12 +110,13 @@ def _of_event(outcome: Outcome, desk: Desk) -> Notice | None:
             return _reconciled(event, outcome.decisions)
         case (
             TickerMoved() | OrderAccepted() | OrderUnknown() | OrderAbsent() | OrderCancelled()
-            | AdvicePosted() | EngineStarted() | FundingPaid() | BalanceMoved()
+            | AdvicePosted() | EngineStarted() | FundingPaid() | BalanceMoved() | MarketChanged()
         ):  # fmt: skip
             return None
         case (
             StartBot() | StopBot() | PauseBot() | ResumeBot() | SetTakeProfit() | SetStopLoss()
             | SetOutOfRange() | SetTradingState() | ArmMode() | DisarmMode()
+            | SetTrailing() | SetReinvest() | RecentreBot()
         ):  # fmt: skip
             # What came of a control is told by its decisions; what did not, by the reply to whoever asked.
             return None
@@ -133,10 +138,8 @@ def _told_of(decision: Decision, outcome: Outcome, desk: Desk) -> Notice | None:
         case Rule.OPEN_GRID:
             # The fills of the initial inventory carry the same rule; they are told as fills.
             return _life(decision, desk) if isinstance(outcome.event, StartBot) else None
-        case Rule.PAUSE_BOT | Rule.RESUME_BOT | Rule.STOP_BOT:
+        case Rule.PAUSE_BOT | Rule.RESUME_BOT | Rule.STOP_BOT | Rule.BOT_STOPPED:
             return _life(decision, desk)
-        case Rule.BOT_STOPPED:
-            return _stopped(decision, desk)
         case Rule.TAKE_PROFIT | Rule.STOP_LOSS:
             return _exit_hit(decision, desk)
         case Rule.ABOVE_RANGE | Rule.BELOW_RANGE | Rule.BACK_IN_RANGE:
@@ -148,8 +151,14 @@ def _told_of(decision: Decision, outcome: Outcome, desk: Desk) -> Notice | None:
         case Rule.LIQUIDATION_NEAR | Rule.LIQUIDATION_FAR:
             return _liquidation(decision, desk)
         case (
+            Rule.TRAIL_UP | Rule.TRAIL_DOWN | Rule.TRAIL_ENDED | Rule.TRIGGERED | Rule.RECENTRE
+            | Rule.RECENTRE_HELD | Rule.CHANGE_GRID | Rule.MARKET_CHANGED
+        ):  # fmt: skip
+            return _moved(decision, desk)
+        case (
             Rule.PAIR_SLOT | Rule.REPLACE_ORDER | Rule.PRICE_CROSSED | Rule.ORDER_REJECTED
             | Rule.CLOSE_INVENTORY | Rule.RETRY_SAME_ID | Rule.BOOKS_DISAGREE
+            | Rule.FOLLOW_PRICE | Rule.REINVEST | Rule.EXTEND_GRID
         ):  # fmt: skip
             return None
         case _:
@@ -226,7 +235,8 @@ def _of_refused(at: Millis, refused: Refused, desk: Desk) -> Notice:
 
 def _life(decision: Decision, desk: Desk) -> Notice:
     view = desk.bot(decision.bot)
-    if decision.rule is Rule.STOP_BOT and view is not None and not view.status.active:
+    ended = decision.rule is Rule.STOP_BOT and view is not None and not view.status.active
+    if ended or decision.rule is Rule.BOT_STOPPED:
         return _stopped(decision, desk)
     title = {
         Rule.OPEN_GRID: _("Bot {bot} started"),
@@ -263,6 +273,16 @@ def _range(decision: Decision, desk: Desk) -> Notice:
     if view is not None and decision.rule is not Rule.BACK_IN_RANGE:
         fields.append(Field(_("The bot"), words.out_of_range(view.spec.out_of_range)))
     return _about(decision, view, Lane.TRADE, title, *fields, key="range")
+
+
+def _moved(decision: Decision, desk: Desk) -> Notice:
+    rule, view = decision.rule, desk.bot(decision.bot)
+    often = rule in moves.OFTEN
+    known = [Field(each.name.replace("_", " "), each.value) for each in decision.inputs[:6]]
+    fields = [*_price_fields(view), *_result(view)] if view else known
+    fields += [Field(_("Not done"), f"{each.what}: {each.why_not}") for each in decision.alternatives[:1]]
+    title = moves.title(rule, _named(decision.bot, view))
+    return _about(decision, view, Lane.DIGEST if often else Lane.TRADE, title, *fields, silent=often)
 
 
 def _exits_changed(decision: Decision, desk: Desk) -> Notice:
@@ -359,14 +379,14 @@ def _price_fields(view: BotView | None) -> list[Field]:
     if view is None or view.ticker is None:
         return []
     tick = view.market.filters.price_tick
-    low, high = shown.price(view.spec.lower, tick), shown.price(view.spec.upper, tick)
+    low, high = shown.price(view.lines[0], tick), shown.price(view.lines[-1], tick)
     return [Field(_("Price"), shown.price(view.ticker.last, tick)), Field(_("Range"), f"{low} – {high}")]
 
 
 def _plan_fields(view: BotView | None) -> list[Field]:
     if view is None:
         return []
-    lines = str(view.spec.levels)
+    lines = str(len(view.lines))
     money = shown.amount(view.spec.investment, view.market.quote)
     return [*_price_fields(view), Field(_("Lines"), lines), Field(_("Investment"), money)]
 

@@ -66,6 +66,7 @@ def out_of_range(policy: OutOfRange) -> str:
         OutOfRange.HOLD: _("keeps everything and waits"),
         OutOfRange.STOP_KEEP: _("stops and keeps what it holds"),
         OutOfRange.STOP_SELL: _("stops and sells what it holds"),
+        OutOfRange.RECENTRE: _("lays the grid anew around the price, when that pays"),
     }[policy]
 
 
@@ -90,6 +91,7 @@ def trading(state: TradingState) -> str:
 def status(value: BotStatus) -> str:
     """Say where a bot is in its life."""
     return {
+        BotStatus.WAITING: _("waiting for its price"),
         BotStatus.STARTING: _("starting"),
         BotStatus.RUNNING: _("running"),
         BotStatus.PAUSED: _("paused"),

@@ -177,6 +177,7 @@ class Paper(Section):
     """The simulated exchange of the shadow mode."""
 
     initial_balances: dict[str, Money] = {"USDT": Decimal(10_000)}
+    initial_futures_balances: dict[str, Money] = {"USDT": Decimal(10_000)}
     maker_queue_haircut: Fraction = Decimal("0.5")
     slippage_bps: BasisPoints = Decimal(2)
     latency_ms: Count = 100

@@ -216,7 +216,7 @@ def record(state: EngineState, now: Millis) -> Finding:
     """Return what bots did in shadow mode."""
     tried = [bot for bot in state.bots.values() if bot.spec.mode is Mode.SHADOW]
     fills = sum(bot.books.fills for bot in tried)
-    days = sum((bot.stopped_at or now) - bot.started_at for bot in tried) // DAY
+    days = max(((bot.stopped_at or now) - bot.started_at for bot in tried), default=0) // DAY
     facts = {"bots": str(len(tried)), "days": str(days), "fills": str(fills)}
     grade = Grade.BAD if not fills else Grade.WARNING if days < TRIAL_DAYS else Grade.GOOD
     return Finding(check=Check.RECORD, grade=grade, facts=facts)

@@ -16,6 +16,7 @@ from engine.change import Change
 from engine.controls import stop, unblock
 from engine.excursion import cross
 from engine.exits import reached
+from engine.extending import extend
 from engine.following import far, follow, room, within
 from engine.grid.accounting import settle
 from engine.grid.sizing import initial_order
@@ -54,7 +55,7 @@ def decide(state: EngineState, bot: Bot, change: Change, at: Millis) -> Wish:
 
 def _trade(state: EngineState, bot: Bot, change: Change, at: Millis) -> Wish:
     """Move the grid where it should be, and rest what it lacks there."""
-    wish = (advance(state, bot, at) if bot.recentre is not None else trail(state, bot)) or Wish()
+    wish = (advance(state, bot, at) if bot.recentre is not None else _follow(state, bot)) or Wish()
     if bot.recentre is not None:
         return wish
     grown = grow(bot, change.slot)
@@ -226,11 +227,15 @@ def judge(state: EngineState, bot: Bot, ticker: Ticker, at: Millis) -> Verdict |
 
 def _moved(state: EngineState, bot: Bot, ticker: Ticker, at: Millis) -> Verdict | None:
     """Notice that price has come where the grid must follow, is left or entered, or is to be laid anew."""
-    trailed = trail(state, bot)
+    trailed = _follow(state, bot)
     if trailed is not None:
         return Verdict(rule=trailed.rule or Rule.TRAIL_UP, inputs=[Input("price", plain(ticker.last))], wish=trailed)
     crossed = cross(bot, ticker.last, at) or consider(state, bot, ticker, at)
     return crossed or (follow(bot, ticker.last) if bot.status is BotStatus.RUNNING else None)
+
+
+def _follow(state: EngineState, bot: Bot) -> Wish | None:
+    return extend(state, bot) if bot.spec.infinity else trail(state, bot)
 
 
 def _decided(state: EngineState, bot: Bot, verdict: Verdict | None, at: Millis) -> Verdict | None:

@@ -9,6 +9,7 @@ from data.events import StopReason
 from data.grids import OutOfRange
 from data.values import HUNDRED, ONE, ZERO, Millis, plain
 from engine.controls import stop
+from engine.extending import next_extension
 from engine.grid.window import BOUNDLESS
 from engine.state import Bot
 from engine.trailing import DOWN, UP, free, next_line
@@ -63,7 +64,8 @@ def _ends(bot: Bot) -> tuple[tuple[Decimal, Decimal], tuple[Decimal, Decimal]]:
     """Return where the range is left and entered again, below and above; never where the grid follows the price."""
     lines = bot.lines
     low = ZERO if bot.spec.trail_down and next_line(bot, DOWN) else lines[0]
-    high = BOUNDLESS if bot.spec.trail_up and next_line(bot, UP) else lines[-1]
+    follows = bot.spec.trail_up and next_line(bot, UP)
+    high = BOUNDLESS if follows or next_extension(bot) else lines[-1]
     return (low, (lines[0] + lines[1]) / 2), ((lines[-1] + lines[-2]) / 2, high)
 
 
@@ -80,5 +82,5 @@ def crossings(bot: Bot) -> tuple[Decimal, Decimal]:
             pass
     if not free(bot):
         return low, high
-    above, below = next_line(bot, UP), next_line(bot, DOWN)
+    above, below = next_extension(bot) or next_line(bot, UP), next_line(bot, DOWN)
     return max(low, below or ZERO), min(high, above or BOUNDLESS)

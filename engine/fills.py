@@ -8,8 +8,8 @@ from data.orders import Draft, Fill, Order, OrderStatus, Purpose
 from data.values import ZERO, Side, plain
 from engine.change import IGNORED, Change
 from engine.controls import stop
-from engine.grid.accounting import book_beside, book_bought, book_sold, enter, share, take_across
-from engine.grid.slots import Lot, Slot
+from engine.grid.accounting import book_beside, book_bought, book_sold, enter, repay, share, take_across
+from engine.grid.slots import Slot
 from engine.state import Bot, EngineState, market_key
 from engine.views import BotStatus
 
@@ -98,7 +98,8 @@ def _book_side(bot: Bot, slot: Slot | None, order: Order, fill: Fill) -> bool:
 
 
 def _book_beside(bot: Bot, order: Order, fill: Fill) -> None:
-    book_beside(bot.books, bot.market, fill, order.draft.purpose)
+    later = bot.version > 1 and order.draft.purpose is Purpose.INITIAL
+    book_beside(bot.books, bot.market, fill, Purpose.GRID if later else order.draft.purpose)
     if order.draft.purpose is Purpose.INITIAL:
         left = fill.quantity
         for slot in bot.slots:
@@ -109,7 +110,11 @@ def _book_beside(bot: Bot, order: Order, fill: Fill) -> None:
 
 
 def _book_buy(bot: Bot, slot: Slot | None, order: Order, fill: Fill) -> None:
-    arrived = book_bought(bot.books, bot.market, fill, order.draft.purpose)
+    # What a later grid of the bot buys at its start is no part of the mix the first one began with.
+    purpose = order.draft.purpose if bot.version == 1 else Purpose.GRID
+    arrived = book_bought(bot.books, bot.market, fill, purpose)
+    if bot.books.baseline > ZERO and not bot.market.perpetual:
+        arrived -= repay(bot.books, arrived, fill.price)
     if slot is not None:
         slot.add(arrived, fill.price, initial=False)
         return
@@ -118,7 +123,8 @@ def _book_buy(bot: Bot, slot: Slot | None, order: Order, fill: Fill) -> None:
 
 
 def _complete(bot: Bot, order: Order) -> None:
-    if bot.status is BotStatus.STARTING and order.remaining == ZERO:
+    initial = order.draft.purpose is Purpose.INITIAL
+    if initial and bot.status is BotStatus.STARTING and order.remaining == ZERO:
         # A fee taken in base can leave the last slot a hair short of its share; it will never arrive.
         for waiting in bot.slots:
             waiting.awaiting = ZERO
@@ -131,12 +137,10 @@ def _book_sale(bot: Bot, slot: Slot | None, fill: Fill) -> bool:
     lots = slot.take(min(fill.quantity, slot.held)) if slot is not None else []
     lots += take_across(bot.slots, fill.quantity - sum((lot.quantity for lot in lots), ZERO))
     lacking = fill.quantity - sum((lot.quantity for lot in lots), ZERO)
-    if lacking > ZERO and bot.market.perpetual:
+    if lacking > ZERO:
+        # Sold before its purchase was told of, or twice where once was meant.
         bot.books.baseline += lacking
         bot.books.baseline_cost += lacking * fill.price
-    elif lacking > ZERO:
-        # Two orders were filled where one was meant, and base was sold that no slot holds: without gain or loss.
-        lots.append(Lot(lacking, fill.price, initial=True))
     closed = book_sold(bot.books, bot.market, fill, lots, pairs=slot is not None)
     if slot is not None and closed > ZERO and slot.selling == ZERO:
         slot.cycles += 1

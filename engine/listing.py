@@ -50,7 +50,7 @@ def _adopt(state: EngineState, bot: Bot, market: Market) -> None:
         bot.lines = lines
         for slot, lower, upper in zip(bot.slots, lines, lines[1:], strict=False):
             slot.lower, slot.upper = lower, upper
-    if len(bot.slots) > order_room(state, market, bot.spec.mode, but=bot.id):
-        bot.window = max(order_room(state, market, bot.spec.mode, but=bot.id) - SPARE, FEWEST)
-        bot.focus = bot.focus or bot.start_price
+    room = order_room(state, market, bot.spec.mode, but=bot.id)
+    bot.window = max(room - SPARE, FEWEST) if len(bot.slots) > room else 0
+    bot.focus = bot.focus or bot.start_price
     unblock(bot)

@@ -26,6 +26,10 @@ def lay(bot: Bot, plan: GridPlan) -> None:
         )
         for slot in plan.slots
     ]
+    if plan.open_quantity:
+        top, beyond = plan.lines[-1], plan.open_quantity
+        number = first + len(bot.slots)
+        bot.slots.append(Slot(index=number, lower=top, upper=top, capacity=beyond, awaiting=beyond, open=True))
     bot.lines, bot.offset, bot.next_slot = plan.lines, 0, first + len(bot.slots)
     bot.window, bot.focus, bot.size = plan.window, plan.ticker.last, plan.quantity
     if plan.spec.direction is not Direction.LONG:

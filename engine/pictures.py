@@ -68,7 +68,7 @@ def profit(bot: Bot, mark: Decimal) -> Profit:
 def _slot_views(bot: Bot) -> tuple[SlotView, ...]:
     near = view(bot)
     places = enumerate(bot.slots)
-    return tuple(_slot_view(slot, virtual=not near.first <= place < near.end) for place, slot in places)
+    return tuple(_slot_view(slot, virtual=slot.open or not near.first <= place < near.end) for place, slot in places)
 
 
 def _slot_view(slot: Slot, *, virtual: bool) -> SlotView:

@@ -17,7 +17,6 @@ from data.market import Ticker
 from data.orders import OrderStatus, Purpose
 from data.values import HUNDRED, ONE, ZERO, Millis, Side, floor_to, plain, round_to
 from engine.following import order_room
-from engine.grid.accounting import settle
 from engine.grid.plan import GridPlan
 from engine.grid.sizing import initial_order, plan_grid
 from engine.opening import lay
@@ -156,16 +155,16 @@ def _surplus(bot: Bot, plan: GridPlan, ticker: Ticker) -> Decimal:
 
 def _lay_anew(bot: Bot, plan: GridPlan, at: Millis) -> Wish:
     books, price, before = bot.books, plan.ticker.last, bot.lines
-    if bot.market.perpetual and books.base == ZERO:
-        settle(books, bot.slots)
-    held = books.base
+    # What of a position was too little to be closed stays beside the new slots.
+    residue = books.base if bot.market.perpetual else ZERO
+    held = books.base - residue
     books.realised += books.lot_quantity * price - books.lot_cost
     books.realised -= books.baseline * price - books.baseline_cost
-    books.lot_quantity, books.baseline, books.baseline_cost = held, ZERO, ZERO
-    books.lot_cost = held * price
+    books.lot_quantity, books.lot_cost, books.baseline = held, held * price, -residue
     bot.versions = (*bot.versions, _closed(bot, at))
     bot.cycles_before += sum(slot.cycles for slot in bot.slots)
     lay(bot, plan)
+    books.baseline_cost = books.baseline * price
     bot.version += 1
     bot.spec = msgspec.structs.replace(plan.spec, investment=bot.spec.investment)
     bot.recentre, bot.outside_since, bot.trail_ended, bot.position = None, None, False, RangePosition.INSIDE

@@ -122,9 +122,9 @@ async def _resolve_orders(runner: Runner, account: Account, symbol: str, resting
 
 
 def _lacks_fills(order: Order, report: OrderReport) -> bool:
-    # A protective stop closes what is open, whatever was open when it was laid.
-    whole = report.status is OrderStatus.FILLED and order.draft.purpose is not Purpose.PROTECT
-    return whole or report.filled > order.filled
+    # What only closes a position ends with it, however much it was meant to close.
+    closes = order.draft.reduce_only or order.draft.purpose is Purpose.PROTECT
+    return report.filled > order.filled or (report.status is OrderStatus.FILLED and not closes)
 
 
 async def _look_for_fills(runner: Runner, account: Account, order: Order, report: OrderReport) -> None:

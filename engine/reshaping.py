@@ -56,6 +56,8 @@ def _recentre(state: EngineState, bot: Bot, event: RecentreBot) -> Change:
     if bot.status is not BotStatus.RUNNING or bot.recentre is not None:
         what = "recentring" if bot.recentre is not None else bot.status.value
         return refused(f"bot {bot.id} is {what}, only a running bot can be recentred")
+    if bot.spec.infinity:
+        return refused(f"bot {bot.id} has no highest line, and is never out of its range above")
     if state.trading_state is not TradingState.ACTIVE:
         return refused(f"trading is {state.trading_state.value}; accepted: a recentring while it is active")
     ticker = state.tickers.get(bot.market.symbol)

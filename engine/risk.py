@@ -167,8 +167,8 @@ def _fits_position(bot: Bot, draft: Draft) -> bool:
             sells = bot.spec.direction is Direction.SHORT
             return (draft.side is Side.SELL) is sells and draft.quantity <= bot.awaiting
         case Purpose.GRID:
-            slot = bot.slots[draft.slot]
-            return draft.side is Side.BUY or slot.selling + draft.quantity <= slot.held
+            slot = bot.slot(draft.slot)
+            return slot is not None and (draft.side is Side.BUY or slot.selling + draft.quantity <= slot.held)
 
 
 def _budget(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) -> _Verdict:

@@ -121,7 +121,8 @@ def _step(state: EngineState, bot: Bot, slot: Slot, way: int) -> str:
     rest = [each for each in bot.slots if each is not slot]
     capacity = slot.capacity
     if way == UP and not bot.market.perpetual:
-        capacity = min(capacity, slot.held + affordable(bot, rest, edge))
+        step = bot.market.filters.quantity_step
+        capacity = min(capacity, floor_to(slot.held + affordable(bot, rest, edge), step))
     if capacity < smallest_quantity(min(edge, line), bot.market):
         return "the money left pays for no further slot"
     new = Slot(

@@ -20,6 +20,7 @@ pause      take a bot's orders off the book
 people     who may ask, and what
 pnl        profit and loss, with its chart
 positions  open positions on perpetuals
+recentre   lay a grid anew
 resume     let a paused bot trade again
 settings   see the settings, change your own
 sl         stop loss
@@ -29,6 +30,7 @@ stop       stop a bot, sell or keep
 tp         take profit
 trades     what was bought and sold
 trading    halt, limit or free all trading
+trail      let a grid follow the price
 transfer   money between the wallets of an account
 why        why the engine did what it did
 """

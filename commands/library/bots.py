@@ -48,7 +48,7 @@ def _row(bot: BotView) -> tuple[str, ...]:
 
 
 def _where(bot: BotView) -> str:
-    if bot.ticker is None or not bot.spec.lower <= bot.ticker.last <= bot.spec.upper:
+    if bot.ticker is None or not bot.lines[0] <= bot.ticker.last <= bot.lines[-1]:
         return words.position(bot.position)
-    share = (bot.ticker.last - bot.spec.lower) / (bot.spec.upper - bot.spec.lower) * HUNDRED
+    share = (bot.ticker.last - bot.lines[0]) / (bot.lines[-1] - bot.lines[0]) * HUNDRED
     return f"{share:.0f} %"

@@ -102,7 +102,7 @@ def _caption(market: Market, picture: GridPicture, bot: BotView | None) -> Card:
         fields.append(Field(_("Low – high"), f"{price(low, tick)} – {price(high, tick)}"))
         fields.append(Field(_("Change"), percent(move, signed=True)))
     if bot is not None:
-        span = f"{price(bot.spec.lower, tick)} – {price(bot.spec.upper, tick)}"
+        span = f"{price(bot.lines[0], tick)} – {price(bot.lines[-1], tick)}"
         fields.append(Field(_("Grid"), span))
         fields += exit_fields(bot)[:2]
     note = "" if candles else _("There are no candles yet.")

@@ -42,12 +42,18 @@ async def grid(
     direction: Annotated[Direction | None, Param("on a perpetual: which side the grid profits from")] = None,
     leverage: Annotated[int | None, Param("on a perpetual: times the investment at work"), Ge(1), Le(125)] = None,
     margin: Annotated[MarginMode | None, Param("on a perpetual: which money answers for the position")] = None,
+    trigger: Annotated[Decimal | None, Param("price that starts the grid once it is touched"), Gt(0)] = None,
+    trail_up: Annotated[Decimal | None, Param("highest price the top line may follow to"), Gt(0)] = None,
+    trail_down: Annotated[Decimal | None, Param("lowest price the bottom line may follow to"), Gt(0)] = None,
+    infinity: Annotated[bool, Param("lay further lines as price rises, without end")] = False,
+    reinvest: Annotated[bool, Param("let orders grow by the profit")] = False,
 ) -> Answer:
     """Start a grid: buys below, sells above, again and again
 
     Without anything it asks one question at a time. You see the whole plan, with its worst case, before it starts.
     Examples: /grid · /grid BTC/USDT · /grid BTC/USDT 58000 64000 20 1000
     With exits: /grid BTC/USDT 58000 64000 20 1000 tp=5% sl=55000 out_of_range=stop_sell
+    That moves: /grid BTC/USDT 58000 64000 20 1000 trail_up=72000 trigger=61000 reinvest=yes
     On a perpetual: /grid BTC/USDT:USDT 58000 64000 20 1000 direction=neutral leverage=3
     """
     if symbol is None:
@@ -74,6 +80,11 @@ async def grid(
         direction=direction or said.direction,
         leverage=leverage or said.leverage,
         margin=margin or said.margin,
+        trigger_price=trigger,
+        trail_up=trail_up,
+        trail_down=trail_down,
+        infinity=infinity,
+        reinvest=reinvest,
     )
     misfit = _misfit(ctx, spec, market)
     if misfit is not None:

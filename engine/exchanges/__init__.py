@@ -1,30 +1,34 @@
 """One file, one exchange adapter, all with the same contract.
 
-base           the protocol every adapter speaks
-paper          live public market data, simulated fills
-replayed       a recorded market played again on the clock
-simulated      an invented market that needs nothing
-account        orders, fills and balances of a simulated account: stored first, reported after
-matching       what fills simulated orders and what that does to the balances
-book           our side of one market's order book
-candle_market  the market that a file of candles is about
-candle_walk    the path a bar is taken to have followed, and what it fills
-invented_path  prices that never were
-ccxt_live      a real account on a real exchange
-live_branch    the part of it that trades one kind of market
-live_orders    its orders: placed once, cancelled, asked for by client id
-live_fills     its executions, with fees valued in quote
-live_stream    what the exchange tells of its orders, and what it fails to tell
-live_prices    tickers as they move
-live_account   balances, positions, funding, leverage, transfers, rights
-own_orders     what the process knows of the account's orders
-habits         how patient an adapter is with streams
-public_feed    public market data of a real exchange
-ccxt_client    one ccxt object: paced, signed, heard through faults alone
-ccxt_markets   its markets in our words
-tasks          work that goes on in the background
-faults         what can go wrong with one call, and every foreign exception as one of that
-pacing         how much may be asked of an exchange, and by whom first
-breaker        when to stop asking an exchange that fails, and how to ask again
-quirks         what single exchanges need beyond ccxt's unified words
+base             the protocol every adapter speaks
+paper            live public market data, simulated fills
+replayed         a recorded market played again on the clock
+simulated        an invented market that needs nothing
+account          orders, fills, balances and positions of a simulated account: stored first, reported after
+matching         what fills simulated orders
+margin_matching  stops, funding and liquidation of a simulated account with perpetuals
+wallets          who pays for simulated orders, and the assets of a spot account
+margin_account   the wallet of perpetuals: one-way positions and the margin they ask for
+tiers            leverage tiers known without asking an exchange
+book             our side of one market's order book
+candle_market    the market that a file of candles is about
+candle_walk      the path a bar is taken to have followed, and what it fills
+invented_path    prices that never were
+ccxt_live        a real account on a real exchange
+live_branch      the part of it that trades one kind of market
+live_orders      its orders: placed once, cancelled, asked for by client id
+live_fills       its executions, with fees valued in quote
+live_stream      what the exchange tells of its orders, and what it fails to tell
+live_prices      tickers as they move
+live_account     balances, positions, funding, leverage, transfers, rights
+own_orders       what the process knows of the account's orders
+habits           how patient an adapter is with streams
+public_feed      public market data of a real exchange
+ccxt_client      one ccxt object: paced, signed, heard through faults alone
+ccxt_markets     its markets in our words
+tasks            work that goes on in the background
+faults           what can go wrong with one call, and every foreign exception as one of that
+pacing           how much may be asked of an exchange, and by whom first
+breaker          when to stop asking an exchange that fails, and how to ask again
+quirks           what single exchanges need beyond ccxt's unified words
 """

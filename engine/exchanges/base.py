@@ -129,7 +129,38 @@ Emit = Callable[[Told], None]
 """Puts an event into the inbox. Never blocks, may be called from the adapter's own tasks."""
 
 
-class Exchange(Protocol):
+class Margin(Protocol):
+    """What only an account with perpetual markets, wallets and a key can be asked.
+
+    An adapter without them answers with nothing, and refuses with ``NotPossible``.
+    """
+
+    async def positions(self) -> Sequence[Position]:
+        """Return every open position."""
+
+    async def funding(self, symbol: str, since: Millis) -> Sequence[FundingPaid]:
+        """Return funding settled on a market at or after ``since``, oldest first."""
+
+    async def prepare(self, symbol: str, leverage: int, margin: MarginMode) -> None:
+        """Set position mode, margin mode and leverage, and verify each by asking. Raises ``NotPossible``."""
+
+    async def hold_alive(self, symbol: str, seconds: int) -> None:
+        """Have the exchange cancel all orders of a market unless told again within ``seconds``; 0 ends it.
+
+        A no-op where the exchange has no such countdown.
+        """
+
+    async def transfer(self, asset: str, amount: Decimal, source: MarketKind, target: MarketKind, key: str) -> str:
+        """Move money between wallets and return the exchange's id of it. Raises ``NotPossible``.
+
+        ``ExchangeUnavailable`` means that it is not known whether it was done.
+        """
+
+    async def rights(self) -> Rights | None:
+        """Return what the key may do, or None where there is no key."""
+
+
+class Exchange(Margin, Protocol):
     """One account on one exchange. Every method but ``subscribe`` may raise ``ExchangeUnavailable``."""
 
     name: str
@@ -180,32 +211,6 @@ class Exchange(Protocol):
 
     async def balances(self) -> Sequence[Balance]:
         """Return all assets held, one entry per wallet."""
-
-    # -- perpetual markets: an adapter without them answers with nothing, and refuses with ``NotPossible``
-
-    async def positions(self) -> Sequence[Position]:
-        """Return every open position."""
-
-    async def funding(self, symbol: str, since: Millis) -> Sequence[FundingPaid]:
-        """Return funding settled on a market at or after ``since``, oldest first."""
-
-    async def prepare(self, symbol: str, leverage: int, margin: MarginMode) -> None:
-        """Set position mode, margin mode and leverage, and verify each by asking. Raises ``NotPossible``."""
-
-    async def hold_alive(self, symbol: str, seconds: int) -> None:
-        """Have the exchange cancel all orders of a market unless told again within ``seconds``; 0 ends it.
-
-        A no-op where the exchange has no such countdown.
-        """
-
-    async def transfer(self, asset: str, amount: Decimal, source: MarketKind, target: MarketKind, key: str) -> str:
-        """Move money between wallets and return the exchange's id of it. Raises ``NotPossible``.
-
-        ``ExchangeUnavailable`` means that it is not known whether it was done.
-        """
-
-    async def rights(self) -> Rights | None:
-        """Return what the key may do, or None where there is no key."""
 
 
 def timeframe_millis(timeframe: str) -> Millis:

@@ -91,6 +91,6 @@ def outside_filters(draft: Draft, market: Market) -> str:
         return f"quantity: {plain(quantity)} is above {plain(filters.max_quantity)}"
     if draft.type is not OrderType.MARKET and (draft.price <= ZERO or draft.price % filters.price_tick):
         return f"price: {plain(draft.price)} is not a positive multiple of {plain(filters.price_tick)}"
-    if draft.price * quantity < filters.min_notional:
+    if draft.price * quantity < filters.min_notional and not draft.reduce_only:
         return f"notional: {plain(draft.price * quantity)} is below {plain(filters.min_notional)}"
     return ""

@@ -9,8 +9,9 @@ from itertools import pairwise
 import msgspec
 
 from data.candles import CandleColumns
-from data.market import Fees, Filters, Market
+from data.market import Fees, Filters, Market, MarketKind
 from data.values import ONE, Millis
+from engine.exchanges.tiers import CAUTIOUS
 
 _DOLLARS = frozenset({"USDT", "USDC", "USD", "FDUSD", "BUSD", "TUSD", "DAI"})
 _MINUTE: Millis = 60_000
@@ -29,11 +30,13 @@ def market_of(symbol: str, columns: CandleColumns, investment: Decimal, given: R
     """Return a market for the candles: the finest price step in them, and a quantity step worth little money.
 
     The derived quantity step is the largest power of ten, at most 1, worth no more than a ten-thousandth of the
-    investment at the first price. Raises ValueError when ``symbol`` is not BASE/QUOTE.
+    investment at the first price. Raises ValueError when ``symbol`` is neither BASE/QUOTE nor
+    BASE/QUOTE:QUOTE.
     """
-    base, slash, quote = symbol.upper().partition("/")
-    if not (base and slash and quote):
-        raise ValueError(f"symbol: {symbol!r} is not a pair such as BTC/USDT")
+    pair, colon, settled = symbol.upper().partition(":")
+    base, slash, quote = pair.partition("/")
+    if not (base and slash and quote) or (colon and settled != quote):
+        raise ValueError(f"symbol: {symbol!r} is not a pair such as BTC/USDT, or BTC/USDT:USDT for a perpetual")
     exponents = [price.normalize().as_tuple().exponent for price in columns.close]
     finest = min(exponent for exponent in exponents if isinstance(exponent, int))
     filters = Filters(
@@ -43,7 +46,16 @@ def market_of(symbol: str, columns: CandleColumns, investment: Decimal, given: R
         max_orders=1000,
     )
     fees = Fees(maker=given.fee, taker=given.fee)
-    return Market(exchange="replayed", symbol=f"{base}/{quote}", base=base, quote=quote, filters=filters, fees=fees)
+    return Market(
+        exchange="replayed",
+        symbol=f"{pair}:{settled}" if settled else pair,
+        base=base,
+        quote=quote,
+        kind=MarketKind.PERPETUAL if settled else MarketKind.SPOT,
+        filters=filters,
+        fees=fees,
+        tiers=CAUTIOUS if settled else (),
+    )
 
 
 def bar_length(at: Sequence[Millis]) -> Millis:

@@ -63,6 +63,8 @@ class Client:
         """Exchange time minus local time, as last measured."""
         self.gathered: Callable[[], None] = _nothing
         """Called after every message of a stream, when ccxt has taken it in."""
+        self.happened: Callable[[Mapping[str, Any]], None] = _nothing
+        """Called with every event of a stream, as it came over the wire."""
         self._trouble: Unavailable | None = None
         self._settling: asyncio.TimerHandle | None = None
         self._source = (urls or {}, timeout_seconds)
@@ -190,9 +192,11 @@ class Client:
         """Hear a message of a stream. Raises ``Unavailable`` when it says that no more will follow."""
         self.live.set()
         body = message.get("event", message) if isinstance(message, dict) else None
-        name = body.get("e") if isinstance(body, dict) else None
-        if name in self.quirks.stream_ends:
-            raise Unavailable(f"{self.name}: {name}")
+        if not isinstance(body, dict):
+            return
+        if body.get("e") in self.quirks.stream_ends:
+            raise Unavailable(f"{self.name}: {body['e']}")
+        self.happened(body)
 
     def connected(self) -> None:
         """Hear that a stream is connected."""
@@ -254,5 +258,5 @@ def _attentive(exchange: type[Any], client: Client) -> type[Any]:
     )
 
 
-def _nothing() -> None:
+def _nothing(*_: object) -> None:
     """Nobody listens."""

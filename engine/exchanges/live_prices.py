@@ -61,8 +61,7 @@ class LivePrices:
         return work
 
     async def _listen(self, symbol: str) -> None:
-        if symbol not in self._known:
-            self._tell(await self._ask(symbol))  # a stream tells changes only
+        self._tell(await self._ask(symbol))  # a stream tells changes only
         # Never by ``wait_for``: between its tasks a message would be missed.
         while True:
             for quote in await self._feed.next_quotes(symbol):

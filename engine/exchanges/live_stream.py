@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from data.events import OrderAccepted, OrderCancelled, OrderFilled
+from data.events import BalanceMoved, OrderAccepted, OrderCancelled, OrderFilled
 from data.values import Millis, Mode
 from engine.exchanges.base import Emit, ExchangeUnavailable, StreamRestored
 from engine.exchanges.ccxt_client import Client
@@ -61,7 +61,7 @@ class UserStream:
     async def open(self) -> None:
         """Listen from here on; without a stream, ask. Raises ``Unauthorised`` when the key is not accepted."""
         has = self._client.ccxt.has
-        self._client.gathered = self._gather
+        self._client.gathered, self._client.happened = self._gather, self._happened
         self._tasks = [spawn(self._work(), "own orders")]
         if not (has.get("watchOrders") and has.get("watchMyTrades")):
             self._tasks.append(spawn(persist(self._ask_again, self._clock), "asking for own orders"))
@@ -197,6 +197,13 @@ class UserStream:
         self._take("order", self._client.ccxt.orders)
         self._take("trade", self._client.ccxt.myTrades)
         self._take("over", self._client.ccxt.orders)
+
+    def _happened(self, event: Mapping[str, Any]) -> None:
+        found = self._client.quirks.money_moved
+        for moved in found(event) if found is not None else ():
+            identity = f"{self._client.name}-{self._client.kind.value}-{moved.asset}-{moved.at}-{moved.amount}"
+            told = BalanceMoved(at=moved.at, id=identity, mode=self._mode, asset=moved.asset, amount=moved.amount)
+            self._emit(told)
 
     def _take(self, what: str, gathered: Any) -> None:
         if gathered:

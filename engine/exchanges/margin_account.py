@@ -9,7 +9,7 @@ The rules are those Binance publishes for USDⓈ-M contracts in one-way and sing
     liquidation      once what answers for a position is down to its maintenance margin (``engine.grid.liquidation``):
                      in isolated margin what was set aside for it, in cross the wallet and the profit of all others
 
-An entry is kept as quantity times price, so that wallet plus unrealised profit is exact to the last digit. Three amounts
+An entry is kept as quantity times price, so that wallet plus unrealised profit is exact to the last digit. Three sums
 are rounded to eight decimals, as a wallet holds them: the part of the cost that a partial close takes along, what is
 set aside for an isolated position, and funding.
 """
@@ -42,6 +42,8 @@ class Held:
         self.market = market
         self.quantity = self.cost = self.mark = self.aside = self.bids = self.offers = ZERO
         self.leverage, self.margin = 1, MarginMode.CROSS
+        self.touched = False
+        """Whether anything was ever done here."""
 
     @property
     def isolated(self) -> bool:
@@ -90,6 +92,13 @@ class Held:
         """Return the largest notional value a position may have at a leverage; None when there is no end."""
         caps = [tier.cap for tier in self.market.tiers if tier.max_leverage >= leverage]
         return None if not self.market.tiers or None in caps else max((cap for cap in caps if cap), default=ZERO)
+
+    def restore(self, books: PositionBooks) -> None:
+        """Replace everything but what rests."""
+        self.quantity, self.cost, self.aside = books.quantity, books.cost, books.aside
+        self.leverage, self.margin, self.touched = books.leverage, books.margin, True
+        self.mark = self.entry  # until the market tells
+        self.bids = self.offers = ZERO
 
     def books(self) -> PositionBooks:
         """Return it as a store keeps it."""
@@ -199,7 +208,7 @@ class MarginAccount:
         return Charge(fee, market.quote, fee)
 
     def _trade(self, held: Held, change: Decimal, price: Decimal) -> None:
-        sign = 1 if change > ZERO else -1
+        sign, held.touched = 1 if change > ZERO else -1, True
         closed = min(abs(change), held.reducible(Side.BUY if sign > 0 else Side.SELL))
         if closed:
             self.wallet += _close(held, closed, price)
@@ -212,12 +221,12 @@ class MarginAccount:
 
     # -- what comes and goes besides
 
-    def fund(self, symbol: str, rate: Decimal, mark: Decimal) -> Decimal:
-        """Settle funding of a position and return what it received, negative when it paid."""
+    def fund(self, symbol: str, quantity: Decimal, each: Decimal) -> Decimal:
+        """Let a position pay ``each`` for every piece of base and return what it received, negative when it paid."""
         held = self.held[symbol]
-        amount = (-held.quantity * mark * rate).quantize(_UNIT)
+        amount = (-quantity * each).quantize(_UNIT)
         self.wallet += amount
-        if held.isolated:
+        if held.isolated and held.quantity:
             held.aside += amount
         return amount
 
@@ -238,7 +247,7 @@ class MarginAccount:
         if leverage < before and self.free() < ZERO:
             held.leverage = before
             return f"there is not enough margin for leverage {leverage}"
-        held.margin = margin
+        held.margin, held.touched = margin, True
         return ""
 
     # -- liquidation

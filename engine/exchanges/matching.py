@@ -55,29 +55,29 @@ class Matching:
     def submit(self, draft: Draft, at: Millis) -> Accepted | Rejected:
         """Place an order, or answer as before when its client id was already accepted."""
         if draft.client_id in self._known:
-            return _accepted(draft.client_id)
+            return accepted(draft.client_id)
         book = self._books.get(draft.symbol)
         if book is None:
-            return _rejected(draft, RejectReason.MARKET_CLOSED, f"{draft.symbol} is not listed")
+            return rejected(draft, RejectReason.MARKET_CLOSED, f"{draft.symbol} is not listed")
         refusal = outside_filters(draft, book.market) or self._too_many(draft, book)
         if refusal:
-            return _rejected(draft, RejectReason.FILTER, refusal)
+            return rejected(draft, RejectReason.FILTER, refusal)
         taken = self._taking_price(draft, book)
         if draft.type is OrderType.MARKET and taken is None:
-            return _rejected(draft, RejectReason.MARKET_CLOSED, f"{draft.symbol} has no price yet")
+            return rejected(draft, RejectReason.MARKET_CLOSED, f"{draft.symbol} has no price yet")
         if draft.type is OrderType.LIMIT_MAKER and taken is not None:
-            return _rejected(draft, RejectReason.WOULD_TAKE, "a post-only order would match at once")
+            return rejected(draft, RejectReason.WOULD_TAKE, "a post-only order would match at once")
         price = draft.price if taken is None else taken
         short = self._wallet(book.market).short_of(draft, price, draft.quantity, book.market, maker=taken is None)
         if short:
-            return _rejected(draft, RejectReason.INSUFFICIENT_BALANCE, short)
+            return rejected(draft, RejectReason.INSUFFICIENT_BALANCE, short)
         order = self._accept(draft, at)
         if taken is None:
             self._rest(order, book)
         else:
             self._settle(order, book.market, taken, draft.quantity, maker=False, at=at)
             self._finish(order, OrderStatus.FILLED)
-        return _accepted(draft.client_id)
+        return accepted(draft.client_id)
 
     def cancel(self, client_id: str, at: Millis) -> bool:
         """Take an order off the book; False when it does not rest there."""
@@ -141,12 +141,12 @@ class Matching:
     def orders(self, symbol: str | None = None) -> list[OrderReport]:
         """Return the resting orders of one market, or of all, oldest first."""
         orders = (resting.order for resting in self._resting.values())
-        return [_report(order) for order in orders if symbol is None or order.draft.symbol == symbol]
+        return [report(order) for order in orders if symbol is None or order.draft.symbol == symbol]
 
     def order(self, client_id: str) -> OrderReport | None:
         """Return what is known of an order: resting, or among the last finished ones."""
         order = self.record(client_id)
-        return None if order is None else _report(order)
+        return None if order is None else report(order)
 
     def record(self, client_id: str) -> Order | None:
         """Return the order itself, as a store keeps it."""
@@ -332,15 +332,18 @@ def _exchange_id(client_id: str) -> str:
     return f"sim-{client_id}"
 
 
-def _accepted(client_id: str) -> Accepted:
+def accepted(client_id: str) -> Accepted:
+    """Return the answer to an order that was taken in."""
     return Accepted(client_id=client_id, exchange_id=_exchange_id(client_id))
 
 
-def _rejected(draft: Draft, reason: RejectReason, message: str) -> Rejected:
+def rejected(draft: Draft, reason: RejectReason, message: str) -> Rejected:
+    """Return the answer to an order that was refused."""
     return Rejected(client_id=draft.client_id, reason=reason, message=message)
 
 
-def _report(order: Order) -> OrderReport:
+def report(order: Order) -> OrderReport:
+    """Return what is known of an order."""
     draft = order.draft
     return OrderReport(
         client_id=draft.client_id,

@@ -18,6 +18,8 @@ from engine.exchanges.ccxt_markets import decimal, to_market, tradable
 from engine.exchanges.faults import Refused
 from engine.exchanges.pacing import Lane
 
+_SETTLEMENTS = 100
+
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
     """Best prices as an exchange tells them; ``last`` is None where the channel does not carry it."""
@@ -34,6 +36,15 @@ class PublicTrade(msgspec.Struct, frozen=True, kw_only=True):
     symbol: str
     price: Decimal
     quantity: Decimal
+
+
+class Settlement(msgspec.Struct, frozen=True, kw_only=True):
+    """Funding of a perpetual at one instant: longs pay ``rate`` of their notional value to shorts."""
+
+    at: Millis
+    rate: Decimal
+    mark: Decimal | None = None
+    """Price it was reckoned at, where the exchange tells."""
 
 
 class PublicFeed:
@@ -95,6 +106,22 @@ class PublicFeed:
         """Ask for the mark price of a perpetual."""
         with self._naming(symbol):
             return decimal((await self.client.read("fetch_mark_price", symbol, tries=1))["markPrice"])
+
+    async def settlements(self, symbol: str, since: Millis) -> list[Settlement]:
+        """Ask for funding settled on a perpetual at or after ``since``, oldest first; none where nobody tells."""
+        if not self._has("fetchFundingRateHistory"):
+            return []
+        with self._naming(symbol):
+            rows = await self.client.read("fetch_funding_rate_history", symbol, since, _SETTLEMENTS, tries=1)
+        found = [
+            Settlement(
+                at=int(row["timestamp"]),
+                rate=decimal(row["fundingRate"]),
+                mark=decimal((row.get("info") or {}).get("markPrice")) or None,
+            )
+            for row in rows
+        ]
+        return [each for each in found if each.at >= since]
 
     async def next_quotes(self, symbol: str) -> list[Quote]:
         """Wait for the stream to tell new best prices of a market."""

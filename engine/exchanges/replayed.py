@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
+import msgspec
 import structlog
 
 from data.accounts import AccountStore
@@ -23,8 +24,11 @@ from engine.exchanges.tasks import spawn
 
 REPEAT: Millis = 10_000
 """How often the price is told again while no bar closes, so that nobody takes it for stale."""
+_FUNDING: Millis = 8 * 3_600_000
 _TURNS = 20
 """Rounds of the event loop that others get to answer what they were told; the engine needs about six."""
+
+_NEVER = Decimal("1e30")
 
 log = structlog.get_logger(__name__)
 
@@ -43,23 +47,26 @@ class ReplayedExchange(SimulatedAccount):
         *,
         clock: Clock,
         balances: Mapping[str, Decimal],
+        margin: Mapping[str, Decimal] | None = None,
         market: Market,
         candles: CandleColumns,
         shift: Millis = 0,
         store: AccountStore | None = None,
         slippage: Decimal = ZERO,
         latency: Millis = 0,
+        funding_rate: Decimal = ZERO,
         name: str = "replayed",
     ) -> None:
-        """Open an account with ``balances`` unless ``store`` holds one; play ``candles`` ``shift`` ms after their time.
+        """Open an account unless ``store`` holds one; play ``candles`` ``shift`` ms after their time.
 
+        On a perpetual, marks are the prices of the walk, and ``funding_rate`` is settled every eight hours.
         Raises ValueError when there are no candles.
         """
         if not candles.at:
             raise ValueError("candles: there are none; accepted: at least one bar")
         super().__init__(clock, store, latency)
         self.name = name
-        self._opening = (balances, ZERO, slippage)
+        self._opening = (balances, margin or {}, ZERO, slippage)
         self._markets = {market.symbol: market}
         self._symbol = market.symbol
         self._candles, self._length = candles, bar_length(candles.at)
@@ -69,6 +76,7 @@ class ReplayedExchange(SimulatedAccount):
         self._walking = self._told_end = False
         self._walk: CandleWalk | None = None
         self._band = (ZERO, ZERO)
+        self._funding_rate = funding_rate
         self._watched: frozenset[str] = frozenset()
         self._task: asyncio.Task[None] | None = None
 
@@ -88,7 +96,7 @@ class ReplayedExchange(SimulatedAccount):
         self._open_account(*self._opening)
         self._emit = emit
         market = self._markets[self._symbol]
-        walk = self._walk = CandleWalk(self.matching, market, self._deliver, lambda: (self._band,))
+        walk = self._walk = CandleWalk(self.matching, market, self._deliver, self._bands)
         self._walked = self._closed_by(self._last_activity())
         before = self._candles.close[self._walked - 1] if self._walked else self._candles.open[0]
         self._standing = self._at[self._walked - 1] + self._length if self._walked else self._at[0]
@@ -200,6 +208,9 @@ class ReplayedExchange(SimulatedAccount):
         self._band = (bar.low, bar.high)
         # Known from here on, but not before: whoever is asked during the walk may not look ahead.
         yield from walk.steps(bar, self._standing)
+        if self._funding_rate and self._markets[self._symbol].perpetual:
+            for due in range((opened_at // _FUNDING + 1) * _FUNDING, self._standing + 1, _FUNDING):
+                self.matching.fund(self._symbol, self._funding_rate, due)
         self._walked = index + 1
 
     def _instant(self) -> Millis:
@@ -219,9 +230,19 @@ class ReplayedExchange(SimulatedAccount):
         if not isinstance(event, TickerMoved):
             self._pending.append(event)
             return
+        if self._markets[self._symbol].perpetual:
+            event = msgspec.structs.replace(event, ticker=self._marked(event.ticker))
+            self.matching.mark(self._symbol, event.ticker.last, event.at)
         self._try_to_settle()
         if self._emit is not None and self._symbol in self._watched:
             self._emit(event)
+
+    def _bands(self) -> Iterator[tuple[Decimal, Decimal]]:
+        """Yield the intervals at whose edges the walk stops: the bar itself, and where stops and liquidation lie."""
+        yield self._band
+        here = self.matching.book(self._symbol).last or ZERO
+        for price in self.matching.alarms(self._symbol):
+            yield (price, _NEVER) if price < here else (ZERO, price)
 
     def _try_to_settle(self) -> None:
         try:
@@ -239,7 +260,11 @@ class ReplayedExchange(SimulatedAccount):
         price = self.matching.book(self._symbol).last
         if price is None:
             raise ExchangeUnavailable(f"{self.name} is not open")
-        return Ticker(self._symbol, price, price, price, min(at, self.ends_at))
+        return self._marked(Ticker(self._symbol, price, price, price, min(at, self.ends_at)))
+
+    def _marked(self, ticker: Ticker) -> Ticker:
+        perpetual = self._markets[self._symbol].perpetual
+        return msgspec.structs.replace(ticker, mark=ticker.last) if perpetual else ticker
 
     def _joined(self, first: int, stop: int, start: Millis) -> Candle:
         candles = self._candles

@@ -11,18 +11,20 @@ import msgspec
 
 from data.accounts import AccountStore
 from data.events import TickerMoved
-from data.market import Candle, FeeAsset, Fees, Filters, Market, Ticker
+from data.market import Candle, FeeAsset, Fees, Filters, Market, MarketKind, Ticker, Tier
 from data.values import ONE, ZERO, Millis
 from engine.clock import Clock
 from engine.exchanges.account import SimulatedAccount
 from engine.exchanges.base import Emit, ExchangeUnavailable, timeframe_millis
 from engine.exchanges.invented_path import DAY, STEP, Bar, InventedPath
 from engine.exchanges.tasks import spawn
+from engine.exchanges.tiers import LARGEST
 
 HISTORY: Millis = 120 * DAY
 """How far back candles reach, and how long a restarted account is carried forward."""
 _HOUR: Millis = 3_600_000
 _HOUR_STEPS = _HOUR // STEP
+_FUNDING = 8 * _HOUR
 _MARGIN = 0.01  # more than half of any spread, so that a bar of middle prices bounds bid and ask
 _MIX = 0x9E3779B97F4A7C15
 _WORD = 0xFFFFFFFFFFFFFFFF
@@ -43,14 +45,26 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     quantity_digits: int
     half_spread: float = 0.00002
     """Half the usual distance of bid and ask, as a fraction of the price."""
+    tiers: tuple[Tier, ...] = ()
+    """Leverage tiers of a perpetual; empty for spot."""
+
+    @property
+    def kind(self) -> MarketKind:
+        """Return the kind of market."""
+        return MarketKind.PERPETUAL if self.tiers else MarketKind.SPOT
+
+    @property
+    def spot(self) -> str:
+        """Return the unified name of the spot market, whose price a perpetual follows."""
+        return f"{self.base}/{self.quote}"
 
     @property
     def symbol(self) -> str:
         """Return the unified name."""
-        return f"{self.base}/{self.quote}"
+        return f"{self.spot}:{self.quote}" if self.tiers else self.spot
 
     def market(self, exchange: str, fees: Fees) -> Market:
-        """Return the market as an exchange lists it."""
+        """Return the market as an exchange lists it; a perpetual takes its fees in quote."""
         step = ONE.scaleb(-self.quantity_digits)
         filters = Filters(
             price_tick=ONE.scaleb(-self.price_digits),
@@ -60,11 +74,18 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
             min_notional=Decimal(5),
         )
         return Market(
-            exchange=exchange, symbol=self.symbol, base=self.base, quote=self.quote, filters=filters, fees=fees
+            exchange=exchange,
+            symbol=self.symbol,
+            base=self.base,
+            quote=self.quote,
+            kind=self.kind,
+            filters=filters,
+            fees=PERPETUAL_FEES if self.tiers else fees,
+            tiers=self.tiers,
         )
 
 
-LISTINGS = (
+SPOT_LISTINGS = (
     Listing(base="BTC", price=64_000, deviation=0.025, volume=25_000, price_digits=2, quantity_digits=5),
     Listing(base="ETH", price=3_200, deviation=0.032, volume=400_000, price_digits=2, quantity_digits=4),
     Listing(base="BNB", price=580, deviation=0.028, volume=300_000, price_digits=2, quantity_digits=3),
@@ -74,14 +95,29 @@ LISTINGS = (
     Listing(base="DOGE", price=0.13, deviation=0.055, volume=2e9, price_digits=5, quantity_digits=0),
 )
 
+BASIS = 1.0003
+"""What a perpetual costs as a multiple of its spot market."""
+
+LISTINGS = (
+    *SPOT_LISTINGS,
+    *(
+        msgspec.structs.replace(each, price=each.price * BASIS, tiers=LARGEST)
+        for each in SPOT_LISTINGS
+        if each.base in ("BTC", "ETH", "SOL")
+    ),
+)
+
 FEES = Fees(maker=Decimal("0.001"), taker=Decimal("0.001"), asset=FeeAsset.RECEIVED)
+PERPETUAL_FEES = Fees(maker=Decimal("0.0002"), taker=Decimal("0.0005"))
+"""As Binance's for USDⓈ-M contracts."""
 
 
 class SimulatedExchange(SimulatedAccount):
     """A market that moves by itself: the same seed gives the same prices at the same instants, also after a restart.
 
     Prices change every five seconds of the clock. While the process was down the market went on: orders that rested
-    are filled as they would have been.
+    are filled as they would have been. A perpetual follows its spot market; its mark price is the middle of its own,
+    and every eight hours an invented funding is settled.
     """
 
     def __init__(
@@ -89,6 +125,8 @@ class SimulatedExchange(SimulatedAccount):
         *,
         clock: Clock,
         balances: Mapping[str, Decimal],
+        margin: Mapping[str, Decimal] | None = None,
+        kinds: frozenset[MarketKind] = frozenset(MarketKind),
         seed: int = 1,
         store: AccountStore | None = None,
         haircut: Decimal = ZERO,
@@ -98,14 +136,15 @@ class SimulatedExchange(SimulatedAccount):
         listings: Sequence[Listing] = LISTINGS,
         name: str = "simulated",
     ) -> None:
-        """Open an account with ``balances`` unless ``store`` holds one; the rest is as in ``Matching``."""
+        """Open an account unless ``store`` holds one; the rest is as in ``MarginMatching``."""
         super().__init__(clock, store, latency)
         self.name = name
-        self._opening = (balances, haircut, slippage)
+        self._opening = (balances, margin or {}, haircut, slippage)
+        listings = [listing for listing in listings if listing.kind in kinds]
         self._listings = {listing.symbol: listing for listing in listings}
         self._markets = {listing.symbol: listing.market(name, fees) for listing in listings}
         self._paths = {
-            listing.symbol: InventedPath(seed, listing.symbol, listing.price, listing.deviation, listing.volume)
+            listing.symbol: InventedPath(seed, listing.spot, listing.price, listing.deviation, listing.volume)
             for listing in listings
         }
         self._salt = seed * _MIX & _WORD
@@ -185,8 +224,8 @@ class SimulatedExchange(SimulatedAccount):
 
     def _run(self) -> None:
         target = self._clock.now() // STEP
-        if self._reached < target and not self.matching.orders():
-            self._reached = target - 1  # with nothing resting only the newest quote matters
+        if self._reached < target and not self._resting_symbols():
+            self._reached = target - 1  # with nothing there only the newest quote matters
         while self._reached < target:
             first = self._reached + 1
             if first % _HOUR_STEPS == 0 and first + _HOUR_STEPS <= target and self._quiet(first * STEP):
@@ -195,18 +234,23 @@ class SimulatedExchange(SimulatedAccount):
                 self._step(first)
 
     def _quiet(self, hour: Millis) -> bool:
-        """Say whether no resting order can have met the market in the hour that starts at ``hour``."""
+        """Say whether nothing of the account can have met the market in the hour that starts at ``hour``."""
         day, within = divmod(hour, DAY)
-        for symbol, path in self._paths.items():
-            book = self.matching.book(symbol)
-            if not book.buys and not book.sells:
-                continue
-            bar = path.hours(day)[within // _HOUR]
-            if book.best_buy is not None and book.best_buy >= bar.low * (1 - _MARGIN):
+        if hour % _FUNDING == 0 and self.matching.positions():
+            return False
+        lows: dict[str, Decimal] = {}
+        highs: dict[str, Decimal] = {}
+        for symbol in self._resting_symbols():
+            bar, book = self._paths[symbol].hours(day)[within // _HOUR], self.matching.book(symbol)
+            low, high = lows[symbol], highs[symbol] = (
+                Decimal(bar.low * (1 - _MARGIN)),
+                Decimal(bar.high * (1 + _MARGIN)),
+            )
+            if book.best_buy is not None and book.best_buy >= low:
                 return False
-            if book.best_sell is not None and book.best_sell <= bar.high * (1 + _MARGIN):
+            if book.best_sell is not None and book.best_sell <= high:
                 return False
-        return True
+        return self.matching.survives(lows, highs)
 
     def _step(self, step: int) -> None:
         self._reached = step
@@ -216,6 +260,9 @@ class SimulatedExchange(SimulatedAccount):
             for price, best in ((quote.bid, book.best_buy), (quote.ask, book.best_sell)):
                 if price == best:
                     self.matching.trade(symbol, price, self._traded(symbol, step, price == quote.bid), quote.at)
+        if step * STEP % _FUNDING == 0:
+            for position in self.matching.positions():
+                self.matching.fund(position.symbol, self._funding_rate(position.symbol, step), step * STEP)
 
     def _show(self) -> None:
         for symbol in sorted(self._watched) if self._emit is not None else ():
@@ -234,13 +281,18 @@ class SimulatedExchange(SimulatedAccount):
         high = max(math.ceil((middle + half) * scale), low + 1)
         tick = self._markets[symbol].filters.price_tick
         bid, ask = low * tick, high * tick
-        return Ticker(symbol, bid, ask, bid if self._chance(symbol, step) < 0.5 else ask, at)
+        mark = round(middle * scale) * tick if self._markets[symbol].perpetual else None
+        return Ticker(symbol, bid, ask, bid if self._chance(symbol, step) < 0.5 else ask, at, mark)
 
     def _traded(self, symbol: str, step: int, sold: bool) -> Decimal:
         """Return the base traded at the bid (``sold``) or at the ask in one step."""
         share = self._chance(symbol, step * 2 + sold)
         size = self._paths[symbol].volume(step * STEP) * STEP / 60_000 * -math.log(1 - share) / 2
         return self._amount(symbol, size)
+
+    def _funding_rate(self, symbol: str, step: int) -> Decimal:
+        """Return what longs pay to shorts of their notional value, from -0.005 % to 0.02 %."""
+        return Decimal(round(self._chance(symbol, -step) * 250 - 50)).scaleb(-6)
 
     def _amount(self, symbol: str, size: float) -> Decimal:
         digits = self._listings[symbol].quantity_digits

@@ -1,4 +1,4 @@
-"""Who pays for simulated orders: what each reserves while it rests, and what its fills do to the assets of an account."""
+"""Who pays for simulated orders: what each reserves while it rests, and what its fills do to the account."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ if it had been paid in quote; ``fees_elsewhere`` says how much quote is on the a
 
 On a perpetual, ``base`` is the position and the lots are virtual: slots of a neutral or short grid hold what nobody
 ever bought. The ``baseline`` is what they hold too much, sold short at ``baseline_cost``, so that base = lots -
-baseline; closing a position adds to it or takes away from it. On spot it is zero.
+baseline; closing a position adds to it or takes away from it. On spot it is what was sold
+before its purchase was told of: zero but for moments.
 """
 
 from __future__ import annotations
@@ -143,6 +144,18 @@ def book_bought(books: Books, market: Market, fill: Fill, purpose: Purpose) -> D
         books.mix_cash -= arrived * fill.price
     _count(books, market, fill)
     return arrived
+
+
+def repay(books: Books, arrived: Decimal, price: Decimal) -> Decimal:
+    """Set base bought at ``price`` against what was sold before it was there; return how much of it that takes."""
+    part = min(arrived, books.baseline)
+    worth = books.baseline_cost * part / books.baseline
+    books.lot_quantity -= part
+    books.lot_cost -= part * price
+    books.baseline -= part
+    books.baseline_cost -= worth
+    books.realised += worth - part * price
+    return part
 
 
 def book_sold(books: Books, market: Market, fill: Fill, lots: Iterable[Lot], *, pairs: bool) -> Decimal:

@@ -75,8 +75,13 @@ def _infinity(spec: GridSpec, market: Market) -> Iterator[Problem]:
     if spec.spacing is not Spacing.GEOMETRIC:
         accepted = Spacing.GEOMETRIC.value
         yield problem("spacing", spec.spacing.value, "equal steps of worth need equal percentages", accepted)
-    if spec.trail_up is not None or spec.reinvest or spec.out_of_range is OutOfRange.RECENTRE:
-        text = "a grid without a highest line neither trails up, nor recentres, nor grows its slots"
+    if spec.levels < 4:
+        yield problem(
+            "levels", spec.levels, "a grid without a highest line is laid two lines ahead", "at least 4 lines"
+        )
+    trails = spec.trail_up is not None or spec.trail_down is not None
+    if trails or spec.reinvest or spec.out_of_range is OutOfRange.RECENTRE:
+        text = "a grid without a highest line neither trails, nor recentres, nor grows its slots"
         yield problem("infinity", "yes", text, "one of them")
 
 

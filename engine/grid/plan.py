@@ -65,6 +65,8 @@ class GridPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Price of liquidation once all bids have filled; None when no fall of the price leads there."""
     liquidation_above: Decimal | None = None
     """The same once all offers have filled."""
+    open_quantity: Decimal = ZERO
+    """Base that a grid without a highest line holds beyond the lines that are laid at first."""
     window: int = 0
     """Most orders that will rest at once, those nearest to the price; 0 when all do."""
     problems: tuple[Problem, ...] = ()

@@ -12,6 +12,7 @@ from data.grids import GridSpec, TriggerKind
 from data.limits import RiskLimits
 from data.market import FeeAsset, Fees, Market, Ticker
 from data.values import ONE, ZERO, ceil_to, floor_to, plain
+from engine.grid.infinity import plan_infinity
 from engine.grid.levels import (
     exit_problems,
     grossed,
@@ -65,7 +66,8 @@ def _plan_spot(
     quantity = _affordable(spec.investment, lines, market, ticker.ask)
     short = _funding_problem(spec, quantity, lines, market) or _initial_problem(spec, quantity, lines, market, ticker)
     if short is None:
-        return _full_plan(spec, market, ticker, lines, quantity, tuple(problems))
+        plan = _full_plan(spec, market, ticker, lines, quantity, tuple(problems))
+        return plan_infinity(plan, problems) if spec.infinity else plan
     plan = refused_plan(spec, market, ticker, [*problems, short])
     smallest = _needed(smallest_quantity(lines[0], market), lines, market, ticker.ask)
     return _advise_funding(plan, smallest)

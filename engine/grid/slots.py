@@ -53,6 +53,8 @@ class Slot(msgspec.Struct, kw_only=True):
     """Post-only rejections in a row."""
     waiting: bool = False
     """Price crossed the line, or was missing: try again at the next tick."""
+    open: bool = False
+    """Has no upper line: what it holds waits for lines to be laid, and nothing rests for it."""
     blocked: bool = False
     """Refused or rejected: leave the slot alone until someone asks to decide again."""
 
@@ -132,6 +134,8 @@ def least(price: Decimal, filters: Filters) -> Decimal:
 
 def missing(slot: Slot, side: Side, filters: Filters) -> Decimal:
     """Return the base to place on one side of ``slot`` now."""
+    if slot.open:
+        return ZERO
     return gap(
         side,
         capacity=slot.capacity,

@@ -68,3 +68,28 @@ async def test_who_does_not_end_in_time_keeps_it(tmp_path: Path) -> None:
     with pytest.raises(AccountInUse, match="home .*one"):
         await taking
     first.release()
+
+
+async def test_a_disk_that_cannot_be_written_takes_the_sign_of_life_and_not_the_account(tmp_path: Path) -> None:
+    class Unwritable(Lease):
+        """Cannot be marked until it is mended."""
+
+        broken = True
+
+        def keep(self, now: int) -> bool:
+            """Fail once."""
+            if self.broken:
+                self.broken = False
+                raise OSError("no space left")
+            return super().keep(now)
+
+    lease, clock, asked = Unwritable(tmp_path / "leases", ACCOUNT), ManualClock(0), asyncio.Event()
+    lease.take(tmp_path, 0)
+    lease.ask()
+    keeping = asyncio.create_task(keep(lease, clock, 10, asked))
+    await asyncio.sleep(0)
+    assert not asked.is_set()
+    clock.advance(10_000)
+    await keeping
+    assert asked.is_set()
+    lease.release()

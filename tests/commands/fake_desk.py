@@ -14,12 +14,16 @@ from data.events import (
     ArmMode,
     Control,
     DisarmMode,
+    GridControl,
     PauseBot,
+    RecentreBot,
     ResumeBot,
     SetOutOfRange,
+    SetReinvest,
     SetStopLoss,
     SetTakeProfit,
     SetTradingState,
+    SetTrailing,
     StartBot,
     StopBot,
     StopReason,
@@ -210,6 +214,17 @@ class FakeDesk:
         if not self.available:
             raise ExchangeUnavailable("binance did not answer in 10 s")
 
+    def _reshape(self, control: GridControl) -> None:
+        bot = self._bots[control.bot]
+        match control:
+            case SetTrailing(up=up, down=down):
+                bot = msgspec.structs.replace(bot, spec=msgspec.structs.replace(bot.spec, trail_up=up, trail_down=down))
+            case SetReinvest(on=on):
+                bot = msgspec.structs.replace(bot, spec=msgspec.structs.replace(bot.spec, reinvest=on))
+            case RecentreBot():
+                bot = msgspec.structs.replace(bot, orders=())
+        self.put(bot)
+
     def _apply(self, control: Control) -> int:
         match control:
             case StartBot(spec=spec, market=quoted):
@@ -230,6 +245,8 @@ class FakeDesk:
                 self._exit(bot, "stop_loss", trigger)
             case SetOutOfRange(bot=bot, policy=policy):
                 self._change(bot, spec=msgspec.structs.replace(self._bots[bot].spec, out_of_range=policy))
+            case SetTrailing() | SetReinvest() | RecentreBot():
+                self._reshape(control)
             case SetTradingState() | ArmMode() | DisarmMode():
                 self._apply_to_all(control)
                 return 0

@@ -7,7 +7,6 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from commands.bulletins import error_notice, pairing_locked, person_joined, restart_report
 from commands.notice import Lane, Notice, notices
 from data.advice import Advice, OrdersAdvised, TradingState
 from data.decisions import Decision, Input, Rule
@@ -212,6 +211,14 @@ LOUD = {
     Rule.CHANGE_TRADING_STATE: ("Trading is active", Lane.CRITICAL),
     Rule.LIQUIDATION_NEAR: ("Bot 1 BTC/USDT comes near its liquidation", Lane.CRITICAL),
     Rule.LIQUIDATION_FAR: ("Bot 1 BTC/USDT is far from liquidation again", Lane.TRADE),
+    Rule.TRAIL_UP: ("The grid of bot 1 BTC/USDT follows the price up", Lane.DIGEST),
+    Rule.TRAIL_DOWN: ("The grid of bot 1 BTC/USDT follows the price down", Lane.DIGEST),
+    Rule.TRAIL_ENDED: ("The grid of bot 1 BTC/USDT can follow the price no further", Lane.TRADE),
+    Rule.TRIGGERED: ("Price is where bot 1 BTC/USDT waited for it: its grid starts", Lane.TRADE),
+    Rule.RECENTRE: ("Bot 1 BTC/USDT lays its grid anew around the price", Lane.TRADE),
+    Rule.RECENTRE_HELD: ("Bot 1 BTC/USDT keeps its grid where it is", Lane.DIGEST),
+    Rule.CHANGE_GRID: ("How the grid of bot 1 BTC/USDT moves was changed", Lane.DIGEST),
+    Rule.MARKET_CHANGED: ("The exchange changed the rules of a market", Lane.TRADE),
 }
 
 
@@ -256,34 +263,3 @@ def test_refused_orders_are_told_once_for_each_reason() -> None:
     assert ("limit", "1000") in [(field.label, field.value) for field in notice.card.fields]
     (notice,) = notices(outcome, FakeDesk())
     assert notice.mode is Mode.SHADOW
-
-
-def test_a_start_that_found_everything_in_order() -> None:
-    report = restart_report(
-        FakeDesk(BOT), NOW, [reconciled(recovered_fills=2, resolved_orders=1), reconciled()], NOW - 3_605_000
-    )
-    assert report.card.title == "Batuta is back: books and exchange agree"
-    assert report.lane is Lane.REPLY
-    assert [(field.label, field.value) for field in report.card.fields] == [
-        ("Away for", "1 h"), ("Bots", "1 active"), ("Trading", "active"), ("Fills found", "2"),
-        ("Orders clarified", "1"),
-    ]  # fmt: skip
-
-
-def test_a_start_that_found_a_gap_rings() -> None:
-    report = restart_report(FakeDesk(BOT), NOW, [reconciled(gap={"asset": "BTC"})])
-    assert report.card.title == "Batuta is back: books disagree on BTC/USDT"
-    assert report.lane is Lane.CRITICAL
-    assert report.card.fields[0].label == "Bots"
-
-
-def test_errors_and_people_ring() -> None:
-    told = [
-        error_notice("the daily digest", "ab12", NOW),
-        person_joined("Ada", "telegram:1", "owner", NOW),
-        pairing_locked("Eve", "telegram:2", NOW),
-    ]
-    assert [each.lane for each in told] == [Lane.CRITICAL] * 3
-    assert [each.card.title for each in told] == [
-        "Error: the daily digest", "Ada may now talk to me as owner", "Too many wrong pairing codes from Eve",
-    ]  # fmt: skip

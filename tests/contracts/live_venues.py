@@ -5,17 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from decimal import Decimal
 from pathlib import Path
-from types import MappingProxyType
 
 from data.accounts import AccountStore
-from data.grids import MarginMode
-from data.market import Fees, MarketKind
-from data.values import ZERO, Mode, Side
+from data.values import Mode
 from engine.clock import SystemClock
 from engine.exchanges.base import Exchange
 from engine.exchanges.ccxt_live import CcxtExchange
 from engine.exchanges.habits import Habits
-from tests.contracts.venues import BALANCES, Trade, Venue
+from tests.contracts.venues import BALANCES, OnMargin, Venue
 from tests.servers.binance.market import Market
 from tests.servers.binance.server import BinanceServer
 
@@ -104,14 +101,8 @@ class LiveSpotVenue(LiveVenue):
         self.server.market(symbol.replace("/", "")).move(bid, ask)
 
 
-class LivePerpetualVenue(LiveVenue):
+class LivePerpetualVenue(OnMargin, LiveVenue):
     """A futures account that borrows nothing."""
-
-    kind = MarketKind.PERPETUAL
-    symbol, other = "BTC/USDT:USDT", "ETH/USDT:USDT"
-    fees = Fees(maker=Decimal("0.0002"), taker=Decimal("0.0005"))
-    too_much = MappingProxyType({Side.BUY: "1500", Side.SELL: "1500"})
-    distance = Decimal("0.04")
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -124,28 +115,12 @@ class LivePerpetualVenue(LiveVenue):
         self.market.liquidity = Decimal(30)
         self.server.usdm.deposit(BALANCES["USDT"])
 
-    async def start(self) -> None:
-        await super().start()
-        await self.exchange.prepare(self.symbol, 1, MarginMode.CROSS)
-
     @property
     def market(self) -> Market:
         return self.server.perpetual("BTCUSDT")
 
     def move(self, symbol: str, bid: Decimal, ask: Decimal) -> None:
         self.server.usdm.move(symbol.partition(":")[0].replace("/", ""), bid, ask)
-
-    async def check_account(self, *trades: Trade, locked: Decimal = ZERO) -> None:
-        """Assert wallet and position; what is locked beside a position is the exchange's own affair."""
-        quantity = sum((trade.side.sign * trade.quantity for trade in trades), ZERO)
-        costs = sum((self.fee(trade)[0] for trade in trades), ZERO)
-        balance = await self.held("USDT")
-        assert balance.total == BALANCES["USDT"] - costs
-        assert balance.wallet is MarketKind.PERPETUAL
-        assert bool(balance.locked) is bool(locked or quantity)
-        if not quantity:
-            assert balance.locked == locked
-        assert [each.quantity for each in await self.exchange.positions()] == ([quantity] if quantity else [])
 
 
 LIVE_VENUES: dict[str, type[Venue]] = {"ccxt_live spot": LiveSpotVenue, "ccxt_live perpetual": LivePerpetualVenue}

@@ -10,10 +10,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
+import msgspec
+
 from data.accounts import AccountStore
 from data.candles import CandleColumns
 from data.database import Database
 from data.events import OrderCancelled, OrderFilled, TickerMoved
+from data.grids import MarginMode
 from data.market import FeeAsset, Fees, MarketKind
 from data.orders import Draft, OrderStatus, OrderType, Purpose
 from data.values import ZERO, Mode, Side
@@ -22,13 +25,21 @@ from engine.exchanges.base import Balance, Exchange, Told
 from engine.exchanges.paper import PaperExchange
 from engine.exchanges.replayed import ReplayedExchange
 from engine.exchanges.simulated import FEES, Listing, SimulatedExchange
+from engine.exchanges.tiers import LARGEST
 from engine.risk import Approved
 from tests.servers.binance import BinanceServer
+from tests.servers.binance.market import Market
 
 START = 1_790_000_000_000
 MINUTE, DAY = 60_000, 86_400_000
 BALANCES = {"USDT": Decimal(100_000), "BTC": Decimal(100)}
+MARGIN = {"USDT": BALANCES["USDT"]}
 T = TypeVar("T")
+
+
+def name_of(symbol: str) -> str:
+    """Return what Binance calls a market."""
+    return symbol.partition(":")[0].replace("/", "")
 
 
 class Inbox:
@@ -178,6 +189,32 @@ class Venue(ABC):
         )
 
 
+class OnMargin(Venue):
+    """An account in the wallet of perpetuals that borrows nothing."""
+
+    kind = MarketKind.PERPETUAL
+    symbol, other = "BTC/USDT:USDT", "ETH/USDT:USDT"
+    fees = Fees(maker=Decimal("0.0002"), taker=Decimal("0.0005"))
+    too_much = MappingProxyType({Side.BUY: "1500", Side.SELL: "1500"})
+    distance = Decimal("0.04")
+
+    async def start(self) -> None:
+        await super().start()
+        await self.exchange.prepare(self.symbol, 1, MarginMode.CROSS)
+
+    async def check_account(self, *trades: Trade, locked: Decimal = ZERO) -> None:
+        """Assert wallet and position; what is locked beside a position is the exchange's own affair."""
+        quantity = sum((trade.side.sign * trade.quantity for trade in trades), ZERO)
+        costs = sum((self.fee(trade)[0] for trade in trades), ZERO)
+        held = [each for each in await self.exchange.balances() if each.wallet is MarketKind.PERPETUAL]
+        (balance,) = held
+        assert (balance.asset, balance.total) == ("USDT", BALANCES["USDT"] - costs)
+        assert bool(balance.locked) is bool(locked or quantity)
+        if not quantity:
+            assert balance.locked == locked
+        assert [each.quantity for each in await self.exchange.positions()] == ([quantity] if quantity else [])
+
+
 class SimulatedVenue(Venue):
     """The invented market on a clock turned by hand; a tick as coarse as its moves makes touches frequent."""
 
@@ -193,7 +230,12 @@ class SimulatedVenue(Venue):
 
     def make(self, store: AccountStore) -> Exchange:
         return SimulatedExchange(
-            clock=self.clock, balances=BALANCES, store=store, haircut=Decimal("0.5"), listings=self.LISTINGS
+            clock=self.clock,
+            balances=BALANCES,
+            margin=MARGIN,
+            store=store,
+            haircut=Decimal("0.5"),
+            listings=self.LISTINGS,
         )
 
     async def through(self, client_id: str) -> None:
@@ -216,6 +258,12 @@ class SimulatedVenue(Venue):
         raise AssertionError(f"the market never came to {client_id}")
 
 
+class SimulatedPerpetualVenue(OnMargin, SimulatedVenue):
+    """An invented perpetual."""
+
+    LISTINGS = tuple(msgspec.structs.replace(listing, tiers=LARGEST) for listing in SimulatedVenue.LISTINGS)
+
+
 class PaperVenue(Venue):
     """Live data from a loopback Binance."""
 
@@ -226,6 +274,19 @@ class PaperVenue(Venue):
             spec = self.server.market(market).spec
             spec.step = spec.min_quantity = Decimal("0.0001")
             self.server.spot.list(spec, "100.00", "100.01")
+
+    @property
+    def market(self) -> Market:
+        """The market the suite trades on."""
+        return self.server.market("BTCUSDT")
+
+    def move(self, symbol: str, bid: Decimal, ask: Decimal) -> None:
+        """Set the outside quote of a market, by its unified name."""
+        self.server.market(name_of(symbol)).move(bid, ask)
+
+    async def subscribed(self, stream: str) -> None:
+        """Wait until the adapter listens to a stream."""
+        await self.server.streams.subscribed(stream)
 
     async def start(self) -> None:
         if not self.server.running:
@@ -238,29 +299,54 @@ class PaperVenue(Venue):
 
     def make(self, store: AccountStore) -> Exchange:
         return PaperExchange(
-            clock=SystemClock(), balances=BALANCES, store=store, haircut=Decimal("0.5"), urls=self.server.urls
+            clock=SystemClock(),
+            balances=BALANCES,
+            margin=MARGIN,
+            kinds=frozenset({self.kind}),
+            store=store,
+            haircut=Decimal("0.5"),
+            urls=self.server.urls,
         )
 
     async def through(self, client_id: str) -> None:
         report = await self.exchange.order(client_id, self.symbol)
         assert report is not None
         beyond = report.price - report.side.sign * Decimal("0.5")
-        await self.server.streams.subscribed("btcusdt@bookTicker")
-        self.server.market("BTCUSDT").move(beyond - Decimal("0.01"), beyond)
+        await self.subscribed("btcusdt@bookTicker")
+        self.move(self.symbol, beyond - Decimal("0.01"), beyond)
         await self.inbox.until(lambda: self.inbox.filled(client_id) == report.quantity or None)
 
     async def touch(self, client_id: str) -> None:
         report = await self.exchange.order(client_id, self.symbol)
         assert report is not None
-        await self.server.streams.subscribed("btcusdt@trade")
-        self.server.market("BTCUSDT").trade(report.price, report.quantity / 2)
+        await self.subscribed("btcusdt@trade")
+        self.market.trade(report.price, report.quantity / 2)
         await self.inbox.until(lambda: self.inbox.filled(client_id) or None)
 
     async def ticked(self, symbol: str) -> None:
-        market = symbol.replace("/", "")
-        await self.server.streams.subscribed(f"{market.lower()}@bookTicker")
-        self.server.market(market).move("99.50", "99.60")
+        await self.subscribed(f"{name_of(symbol).lower()}@bookTicker")
+        self.move(symbol, Decimal("99.50"), Decimal("99.60"))
         await self.inbox.until(lambda: self.inbox.tickers(symbol) or None)
+
+
+class PaperPerpetualVenue(OnMargin, PaperVenue):
+    """Live data of futures."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        for market in ("BTCUSDT", "ETHUSDT"):
+            contract = self.server.usdm.contracts[market]
+            spec = contract.spec
+            spec.step = spec.min_quantity = Decimal("0.0001")
+            spec.tick, spec.min_notional = Decimal("0.01"), Decimal(5)
+            self.server.usdm.list(contract, "100.00", "100.01")
+
+    @property
+    def market(self) -> Market:
+        return self.server.perpetual("BTCUSDT")
+
+    def move(self, symbol: str, bid: Decimal, ask: Decimal) -> None:
+        self.server.usdm.move(name_of(symbol), bid, ask)
 
 
 class ReplayedVenue(Venue):
@@ -268,10 +354,11 @@ class ReplayedVenue(Venue):
 
     other, spread, partial = None, False, False
     BEFORE, AFTER = 15 * 1440, 1440
-    MARKET = SimulatedVenue.LISTINGS[0].market("replayed", FEES)
+    LISTING = SimulatedVenue.LISTINGS[0]
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
+        self.recorded = self.LISTING.market("replayed", FEES)
         self.clock = ManualClock(START // DAY * DAY)
         count, first = self.BEFORE + self.AFTER, self.clock.now() - self.BEFORE * MINUTE
         middle = [Decimal(100)] * count
@@ -286,12 +373,17 @@ class ReplayedVenue(Venue):
 
     def make(self, store: AccountStore) -> Exchange:
         return ReplayedExchange(
-            clock=self.clock, balances=BALANCES, market=self.MARKET, candles=self.candles, store=store
+            clock=self.clock,
+            balances=BALANCES,
+            margin=MARGIN if self.recorded.perpetual else {},
+            market=self.recorded,
+            candles=self.candles,
+            store=store,
         )
 
     async def near(self, side: Side) -> Decimal:
         """Return one tick beside the last price: at it, nothing rests."""
-        return await super().near(side) - side.sign * self.MARKET.filters.price_tick
+        return await super().near(side) - side.sign * self.recorded.filters.price_tick
 
     async def through(self, client_id: str) -> None:
         self.clock.advance(MINUTE)
@@ -307,7 +399,21 @@ class ReplayedVenue(Venue):
         await self.exchange.ticker(symbol)
 
 
-VENUES: dict[str, type[Venue]] = {"simulated": SimulatedVenue, "paper": PaperVenue, "replayed": ReplayedVenue}
+class ReplayedPerpetualVenue(OnMargin, ReplayedVenue):
+    """Recorded minutes of a perpetual."""
+
+    other = None
+    LISTING = SimulatedPerpetualVenue.LISTINGS[0]
+
+
+VENUES: dict[str, type[Venue]] = {
+    "simulated": SimulatedVenue,
+    "simulated perpetual": SimulatedPerpetualVenue,
+    "paper": PaperVenue,
+    "paper perpetual": PaperPerpetualVenue,
+    "replayed": ReplayedVenue,
+    "replayed perpetual": ReplayedPerpetualVenue,
+}
 """Every adapter the contract is asked of. A new adapter adds its venue here, and nothing else."""
 
 OPEN, FILLED, CANCELLED = OrderStatus.OPEN, OrderStatus.FILLED, OrderStatus.CANCELLED

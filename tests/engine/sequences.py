@@ -13,6 +13,7 @@ from data.events import (
     AdvicePosted,
     EngineStarted,
     Event,
+    GridControl,
     MarketChanged,
     OrderAbsent,
     OrderAccepted,
@@ -21,21 +22,18 @@ from data.events import (
     OrderRejected,
     OrderUnknown,
     PauseBot,
-    RecentreBot,
     Reconciled,
     RejectReason,
     ResumeBot,
     SetOutOfRange,
-    SetReinvest,
     SetStopLoss,
     SetTakeProfit,
     SetTradingState,
-    SetTrailing,
     StartBot,
     StopBot,
     TickerMoved,
 )
-from data.grids import GridSpec, OutOfRange, Recentring, Spacing, Trigger, TriggerKind
+from data.grids import GridSpec, OutOfRange, Spacing, Trigger, TriggerKind
 from data.journal import Journal
 from data.market import FeeAsset, Market, Ticker
 from data.orders import Draft, Fill, Order, OrderStatus, OrderType, Purpose
@@ -47,6 +45,7 @@ from engine.recording import entry_of, rebuild
 from engine.risk import RiskLimits
 from engine.state import Bot, EngineState, freeze, thaw
 from tests.engine.flows import MARKETS, Flow, cost_of
+from tests.engine.reshapes import changed, moving, reshaping
 
 D = Decimal
 LIMITS = RiskLimits(
@@ -219,22 +218,17 @@ class World:
             investment=D((300, 900, 1500, 2600)[b % 4]),
             mode=Mode.PRODUCTION if b % 29 == 0 else Mode.SHADOW,
             out_of_range=list(OutOfRange)[b % 4],
-            recentring=Recentring(distance_percent=ZERO, patience_millis=500, cooldown_millis=500, gate=a % 7 == 0),
-            reinvest=a % 2 == 0,
             stop_loss=Trigger(TriggerKind.PERCENT, D(4)) if a % 3 == 0 else None,
             take_profit=Trigger(TriggerKind.PERCENT, D(3)) if a % 5 == 0 else None,
         )
-        if b % 5 == 0:
-            spec = msgspec.structs.replace(spec, trail_up=spec.upper * 2, trail_down=spec.lower / 2)
-        if b % 7 == 0:
-            spec = msgspec.structs.replace(spec, trigger_price=(middle * D("1.01")).quantize(D("0.1")))
+        spec = moving(spec, middle, a, b)
         self._controlled(StartBot(at=self.now, by="t", plan=self._plan(), spec=spec, market=market))
 
     def _plan(self) -> str:
         self.plans += 1
         return f"plan-{self.plans}"
 
-    def _controlled(self, control: StartBot | StopBot | PauseBot | ResumeBot | SetTradingState | RecentreBot) -> None:
+    def _controlled(self, control: StartBot | StopBot | PauseBot | ResumeBot | SetTradingState | GridControl) -> None:
         done = self.step(control)
         again = self.step(control)
         if done.sequence:
@@ -263,34 +257,19 @@ class World:
         """Ask a bot's grid to follow, to grow, or to lie somewhere else."""
         bot, at = 1 + a % (len(self.state.bots) + 1), self.now
         price = D(self.prices[MARKETS[a % 2].symbol]) / 10
-        match b % 4:
-            case 0:
-                up, down = price * D("1.5") if a % 3 else None, price / 2 if a % 4 else None
-                self.step(SetTrailing(at=at, by="t", bot=bot, up=up, down=down))
-            case 1:
-                self.step(SetReinvest(at=at, by="t", bot=bot, on=a % 3 != 0))
-            case _:
-                lower, upper = (price * D("0.95")).quantize(D("0.1")), (price * D("1.06")).quantize(D("0.1"))
-                levels = 3 + a % 20 if b % 3 else None
-                self._controlled(
-                    RecentreBot(at=at, by="t", plan=self._plan(), bot=bot, lower=lower, upper=upper, levels=levels)
-                )
+        self._controlled(reshaping(b, a, at=at, bot=bot, price=price, plan=self._plan()))
 
     def change_market(self, a: int, b: int) -> None:
         """Change the rules of a market for some time."""
-        market = MARKETS[a % 2]
-        if b % 3 == 0:
-            changed = {"min_notional": D(4 + b % 3), "max_orders": 16 + b % 5}
-            market = msgspec.structs.replace(market, filters=msgspec.structs.replace(market.filters, **changed))
+        market = changed(MARKETS[a % 2], b)
         self.step(MarketChanged(at=self.now, symbol=market.symbol, mode=Mode.SHADOW, market=market))
 
     def run_away(self, a: int, b: int) -> None:
         """Move one market a long way in small steps, as a trend does."""
         market = MARKETS[b % 2]
         for _ in range(3 + a % 12):
-            self.now += 100
-            step = 4 + a % 9
-            self.prices[market.symbol] = max(300, self.prices[market.symbol] + (step if a % 2 else -step))
+            self.now, step = self.now + 100, (4 + a % 9) * (1 if a % 2 else -1)
+            self.prices[market.symbol] = max(300, self.prices[market.symbol] + step)
             self.step(TickerMoved(at=self.now, ticker=self._ticker(market, b)))
 
     def trading(self, a: int, b: int) -> None:
@@ -325,9 +304,8 @@ class World:
         """Report a comparison of the books; a gap pauses."""
         gap = {"asset": "AAA", "expected": "2", "found": "1", "short": "1"} if b % 4 == 0 else {}
         symbol = MARKETS[a % 2].symbol
-        self.step(
-            Reconciled(at=self.now, symbol=symbol, recovered_fills=0, resolved_orders=0, foreign_orders=(), gap=gap)
-        )
+        told = Reconciled(at=self.now, symbol=symbol, recovered_fills=0, resolved_orders=0, foreign_orders=(), gap=gap)
+        self.step(told)
 
     def _pick(self, a: int) -> Order | None:
         live = list(self.state.orders.values())

@@ -24,6 +24,7 @@ from data.journal import Journal
 from data.market import Ticker
 from data.orders import Purpose
 from data.values import ZERO, Mode, Side
+from engine.arming import arming_problems
 from engine.core import Engine
 from engine.recording import entry_of
 from engine.risk import RiskLimits
@@ -149,3 +150,16 @@ def test_a_plan_arms_once_and_a_restart_keeps_what_was_armed() -> None:
     assert again.state.armed == {Mode.PRODUCTION: D(500)} == thaw(freeze(engine.state)).armed
     assert again.state.bots == {}
     assert again.state.armed.get(Mode.SHADOW, ZERO) == ZERO
+
+
+def test_a_plan_hears_of_a_mode_that_is_not_armed_and_of_a_cap_that_would_be_passed() -> None:
+    desk = RealDesk(cap="1500")
+    state = desk.engine.state
+    (over,) = arming_problems(state, REAL)
+    assert (over.field, over.accepted) == ("cap", "at most 500, or a higher cap, see /mode")
+    assert arming_problems(state, msgspec.structs.replace(REAL, investment=D(500))) == []
+    (geared,) = arming_problems(state, msgspec.structs.replace(REAL, investment=D(500), leverage=3))
+    assert geared.accepted == "at most 166.66, or a higher cap, see /mode"
+    assert arming_problems(state, SPEC) == []
+    desk.engine.step(DISARM)
+    assert [each.field for each in arming_problems(state, REAL)] == ["mode"]

@@ -72,6 +72,16 @@ class Real(FakeExchange):
         return self.open_positions
 
 
+class Picky(Real):
+    """Knows the orders of no market but one."""
+
+    async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
+        """Know one market."""
+        if symbol != SYMBOL:
+            raise MarketUnknown(symbol)
+        return []
+
+
 class Around:
     """Chats and files as told."""
 
@@ -111,6 +121,11 @@ def checkup(live: Live, around: Around | None = None) -> Checkup:
 
 def bad(findings: Sequence[Finding]) -> list[tuple[Check, Grade]]:
     return [(each.check, each.grade) for each in findings if each.grade is not Grade.GOOD]
+
+
+def one_good(findings: Sequence[Finding], check: Check) -> Finding:
+    (found,) = [each for each in findings if each.check is check and each.grade is Grade.GOOD]
+    return found
 
 
 def one(findings: Sequence[Finding], check: Check) -> Finding:
@@ -260,3 +275,27 @@ async def test_only_a_known_right_to_withdraw_disarms() -> None:
         assert await looked.withdrawable(Mode.PRODUCTION)
         exchange.key = ExchangeUnavailable("down")
         assert not await looked.withdrawable(Mode.PRODUCTION)
+
+
+async def test_what_an_exchange_does_not_answer_is_not_known_and_counts_as_bad() -> None:
+    clock = ManualClock(NOW)
+    exchange = Real(clock)
+    limits = RiskLimits(max_order_notional=D(100), max_total_exposure=D(1_000))
+    async with living(exchange=exchange, clock=clock, limits=limits) as live:
+        exchange.down, exchange.key = True, ExchangeUnavailable("down")
+        found = await checkup(live).readiness(Mode.PRODUCTION, [SYMBOL])
+        unknown = [each.check for each in found if each.facts.get("unknown") == "down"]
+        assert unknown == [Check.KEY, Check.CLOCK, Check.POSITION_MODE, Check.OTHERS]
+        assert all(each.grade is Grade.BAD for each in found if each.check in unknown)
+        exchange.down = False
+        assert one_good(found, Check.LIMITS).facts == {"order": "100", "total": "1000"}
+
+
+async def test_a_market_that_nobody_lists_and_an_exchange_that_is_silent_hide_no_orders() -> None:
+    clock = ManualClock(NOW)
+    exchange = Picky(clock)
+    async with living(exchange=exchange, clock=clock) as live:
+        assert one_good(await checkup(live).readiness(Mode.PRODUCTION, ["X/Y", SYMBOL]), Check.OTHERS).facts == {}
+        spot_alone = Checkup(live.runner, Around(), kinds={MarketKind.SPOT}, most_skew=1_000)
+        checks = {each.check for each in await spot_alone.readiness(Mode.PRODUCTION)}
+        assert Check.POSITION_MODE not in checks

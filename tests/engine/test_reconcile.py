@@ -146,6 +146,8 @@ async def test_a_person_may_resume_in_spite_of_a_lasting_gap() -> None:
         # More is missing than was known: that is news, and pauses again.
         live.exchange.stolen = D("0.75")
         await reconcile(live.runner, SYMBOL, Mode.SHADOW)
+        live.clock.advance(LASTING)
+        await reconcile(live.runner, SYMBOL, Mode.SHADOW)
         assert live.bot.status.value == "paused"
 
 

@@ -2,6 +2,8 @@
 
 wire        what travels between the two
 exchange    the recording exchange, in the test's process
+reaper      the instants of death
+nursery     the process that forks the children
 child       the engine, in a process that kills itself
 test_kill   the test
 """

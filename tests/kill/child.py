@@ -1,31 +1,25 @@
 """The engine as it is composed in production, in a process that dies at an instant it was told.
 
-The process started by the test imports everything once and then forks a child for every order it reads from its input:
-the child opens the journal, rebuilds, connects, reconciles and trades until it is killed.
+It opens the journal, rebuilds, connects, reconciles and trades until it is killed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import random
 import signal
-import sys
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-import structlog
 
 from data.advice import Advice, OrdersAdvised
 from data.database import Database
 from data.events import AdvicePosted, StartBot
 from data.grids import GridSpec, Spacing
-from data.journal import Journal
 from data.market import Candle, Market, Ticker
 from data.orders import Fill, OrderStatus
 from data.values import ONE, Millis, Mode
@@ -46,36 +40,12 @@ from engine.runner import Runner, load_engine, save_checkpoint
 from engine.state import freeze
 from tests.kill import wire
 from tests.kill.exchange import SYMBOL
+from tests.kill.nursery import rear
+from tests.kill.reaper import MortalJournal, Orders, Reaper
 
 T = TypeVar("T")
 LIMITS = RiskLimits(max_total_exposure=Decimal(20_000), stale_millis=1 << 50)
 EPOCH: Millis = 1_700_000_000_000
-
-
-class Reaper:
-    """Ends the process at the appointed instant."""
-
-    def __init__(self, orders: wire.Orders) -> None:
-        self._deadly, self._left = orders.deadly, orders.count
-
-    def pass_by(self, instant: str) -> None:
-        """Count one instant; never return from the last one."""
-        if instant == self._deadly:
-            self._left -= 1
-            if self._left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-
-class MortalJournal(Journal):
-    """A journal whose commits may be the last thing that happens."""
-
-    reaper: Reaper
-
-    def commit(self, *beside: Callable[[], object]) -> None:
-        """Commit, perhaps dying before or after."""
-        self.reaper.pass_by("before_commit")
-        super().commit(*beside)
-        self.reaper.pass_by("after_commit")
 
 
 class RemoteExchange(SpotOnly):
@@ -190,7 +160,7 @@ class ExchangeClock:
         await asyncio.sleep(seconds / 100)
 
 
-async def live(orders: wire.Orders) -> None:
+async def live(orders: Orders) -> None:
     """Start, which is to recover; report; trade on."""
     reaper = Reaper(orders)
     journal = MortalJournal(Database(Path(orders.home) / "batuta.sqlite"))
@@ -262,26 +232,5 @@ SPEC = GridSpec(
 )
 
 
-def main() -> None:
-    """Fork a child for every line of orders, say its process id, wait for its end, and say how it ended."""
-    # Standard output belongs to the protocol with the test.
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    for line in sys.stdin:
-        orders = msgspec.json.decode(line, type=wire.Orders)
-        child = os.fork()
-        if child == 0:
-            try:
-                asyncio.run(live(orders))
-            except BaseException:
-                traceback.print_exc()
-            os._exit(3)
-        print(child, flush=True)  # noqa: T201 - the protocol with the test
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201
-
-
 if __name__ == "__main__":
-    main()
+    rear(live)

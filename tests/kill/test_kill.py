@@ -6,12 +6,10 @@ import asyncio
 import os
 import random
 import signal
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from data.database import Database
@@ -24,11 +22,12 @@ from engine.views import BotStatus
 from tests.kill import wire
 from tests.kill.child import LIMITS
 from tests.kill.exchange import FOREIGN, OPENING, RecordingExchange, held
+from tests.kill.nursery import Nursery
+from tests.kill.reaper import Orders
 
-ROOT = Path(__file__).parents[2]
 WORLDS = int(os.environ.get("BATUTA_KILL_WORLDS", "8"))
 KILLS = int(os.environ.get("BATUTA_KILLS_PER_WORLD", "28"))
-"""``make soak`` raises both."""
+"""``make soak-kills`` raises both."""
 INSTANTS = ("before_commit", "after_commit", "before_submit", "after_submit", "")
 PATIENCE = 20.0
 
@@ -47,41 +46,23 @@ class World:
     async def run(self) -> None:
         """Kill ``KILLS`` engines, then let a last one live and look at everything."""
         port = await self.exchange.start()
-        with (self.home / "stderr.txt").open("wb") as stderr:
-            nursery = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "tests.kill.child",
-                cwd=ROOT,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=stderr,
-                start_new_session=True,
-            )
+        nursery = Nursery("tests.kill.child", self.home / "stderr.txt")
+        await nursery.open()
         try:
             for number in range(KILLS):
                 await self._life(nursery, port, number)
             await self._last_life(nursery, port)
         finally:
-            # A child of the nursery may be anywhere, also where nobody will ever answer it.
-            os.killpg(nursery.pid, signal.SIGKILL)
-            await nursery.wait()
+            await nursery.close()
             await self.exchange.stop()
 
-    async def _born(self, nursery: asyncio.subprocess.Process, orders: wire.Orders) -> int:
-        assert nursery.stdin is not None
-        assert nursery.stdout is not None
-        nursery.stdin.write(msgspec.json.encode(orders) + b"\n")
-        return int(await nursery.stdout.readline())
-
-    async def _life(self, nursery: asyncio.subprocess.Process, port: int, number: int) -> None:
-        assert nursery.stdout is not None
+    async def _life(self, nursery: Nursery, port: int, number: int) -> None:
         chance = self._chance
         deadly = chance.choice(INSTANTS)
         count = chance.randint(1, 4) if chance.random() < 0.3 else chance.randint(1, 60)
-        orders = wire.Orders(str(self.home), port, self.seed * 1000 + number, deadly, count)
-        child = await self._born(nursery, orders)
-        ended = asyncio.ensure_future(nursery.stdout.readline())
+        orders = Orders(str(self.home), self.seed * 1000 + number, deadly, count, port)
+        child = await nursery.born(orders)
+        ended = asyncio.ensure_future(nursery.died())
         # Some die by our hand at any time; the others are given long enough to come to their own end.
         patience = chance.uniform(0.01, 0.5) if not deadly else PATIENCE
         deadline = asyncio.get_running_loop().time() + patience
@@ -99,23 +80,22 @@ class World:
                 os.kill(child, signal.SIGKILL)
                 deadly = ""
                 break
-        status = int(await ended)
-        assert status == -signal.SIGKILL, f"ended with {status}: {(self.home / 'stderr.txt').read_text()[-2000:]}"
+        status = await ended
+        assert status == -signal.SIGKILL, f"ended with {status}: {nursery.last_words()}"
         self.deaths[deadly or "any time"] += 1
         self.exchange.frozen = False
         # The world goes on without us.
         self.exchange.move(chance.choice((0, 0, 1, 5, 40)))
 
-    async def _last_life(self, nursery: asyncio.subprocess.Process, port: int) -> None:
-        assert nursery.stdout is not None
-        orders = wire.Orders(str(self.home), port, self.seed * 1000 + 999, "", 0)
-        child = await self._born(nursery, orders)
+    async def _last_life(self, nursery: Nursery, port: int) -> None:
+        orders = Orders(str(self.home), self.seed * 1000 + 999, port=port)
+        child = await nursery.born(orders)
         report = await asyncio.wait_for(self.exchange.reports.get(), PATIENCE)
         while report.seed != orders.seed:
             report = await asyncio.wait_for(self.exchange.reports.get(), PATIENCE)
         self._check(report)
         os.kill(child, signal.SIGKILL)
-        await nursery.stdout.readline()
+        await nursery.died()
         database = Database(self.home / "batuta.sqlite")
         journal = Journal(database)
         assert journal.verify() == thaw(report.state.encode()).sequence

@@ -95,15 +95,3 @@ _HEARD: msgspec.json.Decoder[Answer | Push] = msgspec.json.Decoder(Answer | Push
 def heard(line: bytes) -> Answer | Push:
     """Return what the exchange said in one line."""
     return _HEARD.decode(line)
-
-
-class Orders(msgspec.Struct, frozen=True):
-    """What one run of the child is to do: where it lives, and when it dies."""
-
-    home: str
-    port: int
-    seed: int
-    deadly: str
-    """``before_commit``, ``after_commit``, ``before_submit``, ``after_submit``, or empty: not by its own hand."""
-    count: int
-    """The how-manieth such instant is the last."""

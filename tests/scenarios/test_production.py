@@ -181,3 +181,14 @@ async def test_doctor_names_what_is_wrong(chat: ConsoleConversation, world: Real
     told = (await chat.expect("things are wrong")).text
     assert "✘ Withdrawals: the key may take money away. Make a key without that right." in told
     assert "✘ Right to trade: the production key may not trade spot" in told
+
+
+async def test_a_key_that_gets_the_right_to_withdraw_meanwhile_disarms_at_the_next_look(
+    chat: ConsoleConversation, world: RealWorld
+) -> None:
+    await shadow_bot(chat, world)
+    await move_to_production(chat, world)
+    world.real.key = msgspec.structs.replace(world.real.key, withdraw=True)
+    await world.app.scheduler.run("reconcile")
+    assert world.app.desk.engine().caps == {}
+    assert any(b"may withdraw money; production is disarmed" in each.body for each in world.app.outbox.pending())

@@ -106,6 +106,20 @@ class Life:
             if not self._commits:
                 self.loop.die()
 
+    def advise(self) -> None:
+        """Have every bot decided for again, as the grid agent does."""
+        now = self.clock.now()
+        for bot in self.runner.engine.state.active_bots():
+            advice = Advice(
+                agent="grid",
+                what=OrdersAdvised(bot=bot.id),
+                confidence=ONE,
+                reason="simulated",
+                evidence={},
+                expires_at=now + 60_000,
+            )
+            self.runner.post(AdvicePosted(at=now, advice=advice))
+
     def spare(self) -> None:
         """Let this life go on as long as it likes."""
         self.loop.steps_to_live, self._commits = None, 0
@@ -154,17 +168,7 @@ class Life:
     async def _advise(self) -> None:
         while True:
             await asyncio.sleep(ADVICE_SECONDS)
-            now = self.clock.now()
-            for bot in self.runner.engine.state.active_bots():
-                advice = Advice(
-                    agent="grid",
-                    what=OrdersAdvised(bot=bot.id),
-                    confidence=ONE,
-                    reason="simulated",
-                    evidence={},
-                    expires_at=now + 60_000,
-                )
-                self.runner.post(AdvicePosted(at=now, advice=advice))
+            self.advise()
 
     async def _checkpoint(self) -> None:
         while True:

@@ -10,7 +10,7 @@ from data.journal import Journal
 from data.limits import RiskLimits
 from data.market import FeeAsset, Market
 from data.orders import Draft, Fill, OrderType, Purpose
-from data.values import ONE, ZERO, Side
+from data.values import ONE, ZERO, Millis, Side
 from engine.grid.slots import Slot, missing, violations
 from engine.risk import Approved, check
 from engine.runner import load_engine
@@ -23,7 +23,9 @@ Resting = tuple[Draft, Decimal]
 RESTING = (OrderType.LIMIT, OrderType.LIMIT_MAKER)
 SLACK = Decimal("1.25")
 """How much more margin a perpetual bot may seem to need, because prices move while its orders are on their way."""
-ROOM = 2
+DRIFT = Decimal("1.05")
+"""How much more may be at risk: an order may be accepted minutes after it was approved."""
+ROOM = 5
 """Orders that may be lacking where their number is limited: what was refused is tried again when somebody asks to."""
 UNDER_WAY = 60_000
 """Milliseconds after which no order is on its way that was decided before."""
@@ -63,6 +65,8 @@ class Oracle:
         self.lowest: dict[str, Decimal] = {}
         """The lowest price of each market of late: what a bot holds is worth at least that."""
         self.accepted = 0
+        self.told: dict[str, Millis] = {}
+        """When the engine last booked a fill of an order."""
 
     # -- while it goes on
 
@@ -131,7 +135,8 @@ class Oracle:
             if (draft.bot, draft.side) == (bot.id, side) and not record.order.open and record.order.remaining:
                 done = self.state.finished.get(draft.client_id)
                 known = done.order if done else self.state.orders.get(draft.client_id)
-                recent = self.truth.now() - record.looks[-1][0] < UNDER_WAY
+                last = max(record.looks[-1][0], self.told.get(draft.client_id, 0))
+                recent = self.truth.now() - last < UNDER_WAY
                 quantity = record.order.executed - (ZERO if recent or known is None else known.filled)
                 total += quantity * (draft.price * fee if side is Side.BUY else ONE)
         return total
@@ -155,7 +160,9 @@ class Oracle:
             total = sum((each.order.remaining * each.draft.price for each in live if each.draft.side is Side.BUY), ZERO)
             for bot in self.state.active_bots():
                 total += self.flows[bot.id].base * self.lowest.get(bot.market.symbol, ZERO)
-            if total > limits.max_total_exposure:
+            if total > limits.max_total_exposure * DRIFT:
+                total -= sum((self._overtaken(bot, Side.BUY, ONE) for bot in self.state.active_bots()), ZERO)
+            if total > limits.max_total_exposure * DRIFT:
                 self.problems.append(f"{name}: {total} at risk, more than {limits.max_total_exposure}")
 
     def _grows(self, draft: Draft) -> bool:
@@ -195,7 +202,12 @@ class Oracle:
             books = bot.books
             believed[holding(bot.market)] += books.base
             believed[money(bot.market)] += books.cash + books.fees_elsewhere - books.invested
-        moved = self.truth.money.moved[OURS]
+        moved = defaultdict(Decimal, self.truth.money.moved[OURS])
+        for paid in self.truth.money.paid:
+            bots = [bot for bot in state.bots.values() if bot.market.symbol == paid.symbol]
+            if not any(bot.started_at <= paid.at and (bot.stopped_at or paid.at) >= paid.at for bot in bots):
+                # What a bot leaves behind because it is too little to be sold is the person's.
+                moved[money(self.truth.markets[paid.symbol])] -= paid.amount
         for asset in sorted((believed.keys() | moved.keys()) - {TOKEN}):
             if believed[asset] != moved[asset]:
                 yield f"the books moved {believed[asset]} {asset}, the exchange {moved[asset]}"
@@ -232,6 +244,8 @@ class Oracle:
 
     def _lacking(self, state: EngineState, bot: Bot) -> Iterator[str]:
         ticker, filters = self.truth.ticker(bot.market.symbol), bot.market.filters
+        if bot.window and len(bot.live) >= bot.window - ROOM:
+            return
         most = self.limits.max_open_orders
         if most is not None and len(state.orders) >= most - ROOM:
             return

@@ -11,6 +11,7 @@ import msgspec
 from data.advice import TradingState
 from data.events import Control, PauseBot, ResumeBot, SetStopLoss, SetTakeProfit, SetTradingState, StartBot, StopBot
 from data.grids import Trigger, TriggerKind
+from data.values import Mode
 from engine.exchanges.base import ExchangeUnavailable
 from tests.simulation.life import Life
 from tests.simulation.scenario import Scenario
@@ -29,6 +30,8 @@ class Person:
         self._chance = random.Random(scenario.seed * 4)
         self._plans = 0
         self._answered: set[str] = set()
+        self._asking: Life | None = None
+        """The engine that has not answered yet: people ask one thing at a time."""
 
     def plan(self) -> None:
         """Decide what to ask, and when."""
@@ -67,7 +70,8 @@ class Person:
         if control.plan in self._answered:
             return
         life = self._living()
-        if life is not None and life.ready and not life.loop.dead:
+        if life is not None and life.ready and not life.loop.dead and life is not self._asking:
+            self._asking = life
             life.loop.create_task(self._asked(life, control))
         self._time.after(AGAIN, lambda: self._ask(control))
 
@@ -75,7 +79,17 @@ class Person:
         try:
             if isinstance(control, StartBot):
                 await life.runner.watch(control.spec.symbol)
+                await self._prepare(life, control)
             await life.ask(msgspec.structs.replace(control, at=life.clock.now()))
+            self._answered.add(control.plan)
         except ExchangeUnavailable:
             return
-        self._answered.add(control.plan)
+        finally:
+            self._asking = None
+
+    async def _prepare(self, life: Life, start: StartBot) -> None:
+        """Set leverage and margin mode, as is done before a bot is started on a perpetual on which none is at work."""
+        spec, account = start.spec, life.runner.account(Mode.SHADOW)
+        if start.market.perpetual and not any(life.runner.engine.state.active_bots(spec.symbol)):
+            await account.exchange.prepare(spec.symbol, spec.leverage, spec.margin)
+            account.prepared.add(spec.symbol)

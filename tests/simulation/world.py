@@ -221,6 +221,8 @@ class World:
     def _stepped(self, outcome: Outcome) -> None:
         if self._say is not None:
             self.note("engine", event=outcome.event, approved=[each.draft.client_id for each in outcome.approved])
+        if isinstance(outcome.event, OrderFilled):
+            self.oracle.told[outcome.event.fill.client_id] = self.truth.now()
         if isinstance(outcome.event, Reconciled) and outcome.event.gap:
             self.oracle.problems.append(f"a gap was seen where none is: {outcome.event.gap}")
 
@@ -228,8 +230,7 @@ class World:
 
     async def _to_the_end(self, life: Life) -> None:
         self.oracle.state = life.runner.engine.state
-        while not self.calm:
-            await asyncio.sleep(1.0)
+        await asyncio.sleep(max(0.0, self.scenario.seconds - self.time.seconds) + 1.0)
         await self._settle(life)
         self._examine(life)
         if not self.oracle.problems:
@@ -244,6 +245,7 @@ class World:
             await self._free(life)
             well = well + 10.0 if self._quiet(life) else 0.0
             if well >= SETTLING:
+                life.advise()
                 await life.parts.compare(life.runner)
                 await asyncio.sleep(1.0)
                 well = well if self._quiet(life) else 0.0

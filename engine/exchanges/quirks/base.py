@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from data.events import RejectReason
-from data.market import MarketKind
+from data.market import MarketKind, Tier
 from data.values import Millis
 from engine.exchanges.faults import Rule
 from engine.exchanges.pacing import Counted, Limit
@@ -28,6 +28,14 @@ class KeyRights(msgspec.Struct, frozen=True, kw_only=True):
     transfer: bool | None = None
     address_bound: bool | None = None
     """Whether the key works from listed addresses only."""
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """An amount of an asset that came, or left when negative."""
+
+    asset: str
+    amount: Decimal
+    at: Millis
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +78,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     # -- reading
     filters: Callable[[Params], Mapping[str, Any]] | None = None
     """Finds in a ccxt market what ccxt does not unify: fields of ``data.market.Filters``."""
+    tiers: Mapping[str, tuple[Tier, ...]] = {}
+    """Leverage tiers by base asset, for those without a key to ask with; ``tiers.CAUTIOUS`` where it is not listed."""
     rates: Callable[[Any, str], Awaitable[tuple[Decimal, Decimal]]] | None = None
     """Asks for the maker and taker rate of the account on a symbol; else ccxt's ``fetch_trading_fee`` is used."""
     wallet_balances: Callable[[Any], Mapping[str, str]] | None = None
@@ -106,6 +116,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     longest_client_id: int = 32
     stream_ends: frozenset[str] = frozenset()
     """Names of stream events after which a user stream tells nothing more, which ccxt passes over."""
+    money_moved: Callable[[Mapping[str, Any]], list[Moved]] | None = None
+    """Finds in an event of a user stream what came into the account or left it by other ways than trading."""
 
     key_rights: Callable[[Any], Awaitable[KeyRights]] | None = None
     """Asks what the key of a ccxt object may do."""

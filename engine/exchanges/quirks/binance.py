@@ -20,7 +20,8 @@ from engine.exchanges.faults import (
     Unavailable,
 )
 from engine.exchanges.pacing import Counted, Limit
-from engine.exchanges.quirks.base import KeyRights, Part, Quirks
+from engine.exchanges.quirks.base import KeyRights, Moved, Part, Quirks
+from engine.exchanges.tiers import LARGEST
 
 
 def _said(means: RejectReason | type[Fault], *texts: str) -> tuple[Rule, ...]:
@@ -126,6 +127,31 @@ def _wallet_balances(told: Any) -> dict[str, str]:
     return {each["asset"]: each["walletBalance"] for each in told.get("assets", ()) if "walletBalance" in each}
 
 
+_BY_PEOPLE = frozenset(
+    {
+        "DEPOSIT",
+        "WITHDRAW",
+        "WITHDRAW_REJECT",
+        "ADMIN_DEPOSIT",
+        "ADMIN_WITHDRAW",
+        "ASSET_TRANSFER",
+        "COIN_SWAP_DEPOSIT",
+        "COIN_SWAP_WITHDRAW",
+    }
+)
+
+
+def _money_moved(event: Mapping[str, Any]) -> list[Moved]:
+    match event:
+        case {"e": "balanceUpdate", "a": asset, "d": amount, "T": at}:
+            return [Moved(asset, Decimal(amount), int(at))]
+        case {"e": "ACCOUNT_UPDATE", "T": at, "a": {"m": reason, "B": changes}} if reason in _BY_PEOPLE:
+            moved = [Moved(each["a"], Decimal(each.get("bc", "0")), int(at)) for each in changes]
+            return [each for each in moved if each.amount]
+        case _:
+            return []
+
+
 _DAY: Millis = 86_400_000
 _QUIET = {"fetchCurrencies": False, "fetchMargins": False, "warnOnFetchOpenOrdersWithoutSymbol": False}
 _OWN_ORDERS_STAY = {"selfTradePreventionMode": "EXPIRE_TAKER"}
@@ -133,6 +159,7 @@ _OWN_ORDERS_STAY = {"selfTradePreventionMode": "EXPIRE_TAKER"}
 QUIRKS = Quirks(
     rules=_RULES,
     longest_client_id=36,
+    money_moved=_money_moved,
     stream_ends=frozenset({"eventStreamTerminated", "listenKeyExpired"}),
     key_rights=_key_rights,
     count_down=_count_down,
@@ -199,6 +226,7 @@ QUIRKS = Quirks(
         filters=_filters,
         wallet_balances=_wallet_balances,
         trades_from="fromId",
+        tiers={"BTC": LARGEST, "ETH": LARGEST},
         trades_window=7 * _DAY,
         trades_kept=180 * _DAY,
     ),

@@ -27,7 +27,7 @@ async def test_one_command_in_detail_with_examples() -> None:
     card = await Stage().card("/help grid")
     assert card.title.startswith("/grid: ")
     assert "/grid BTC/USDT 58000 64000 20 1000" in card.note
-    assert value(card, "out_of_range").endswith("(one of: hold, stop_keep, stop_sell)")
+    assert value(card, "out_of_range").endswith("(one of: hold, stop_keep, stop_sell, recentre)")
     assert value(card, "Before it runs") == "you see the plan and confirm"
     assert value(card, "Who") == "trader or more"
 

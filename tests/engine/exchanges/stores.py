@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from data.accounts import AccountStore
+from data.accounts import AccountStore, MarginBooks
 from data.database import Database, StorageFull
 from data.orders import Fill, Order
 
@@ -23,8 +23,9 @@ class ForgetfulStore(AccountStore):
         fills: Iterable[Fill] = (),
         balances: Mapping[str, Decimal] | None = None,
         trades: int = 0,
+        margin: MarginBooks | None = None,
     ) -> None:
         """Save, or say that the disk is full."""
         if self.full:
             raise StorageFull("the disk is full")
-        super().save(orders, fills, balances, trades)
+        super().save(orders, fills, balances, trades, margin)

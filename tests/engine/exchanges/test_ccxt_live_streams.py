@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from data.values import Side
+from data.events import BalanceMoved
+from data.values import Mode, Side
 from engine.exchanges.base import Accepted
 from tests.contracts.live_venues import LiveVenue
 from tests.engine.exchanges.live import Perpetual, Spot, fills, opened, rest, restored
@@ -88,6 +89,17 @@ async def test_a_fee_in_a_third_asset_is_valued_in_quote(spot: Spot) -> None:
     assert told.fee_asset == "BNB"
     assert told.fee_quote == told.fee * 500
     assert [told] == await spot.exchange.fills(spot.symbol, 0)
+
+
+async def test_money_that_comes_is_told(venue: LiveVenue) -> None:
+    if isinstance(venue, Spot):
+        venue.server.spot.deposit("USDT", "12.5")
+    else:
+        venue.server.usdm.deposit(Decimal("12.5"))
+    told = await venue.inbox.until(
+        lambda: [each for each in venue.inbox.events if isinstance(each, BalanceMoved)] or None
+    )
+    assert [(each.asset, each.amount, each.mode) for each in told] == [("USDT", Decimal("12.5"), Mode.PRODUCTION)]
 
 
 async def test_a_stale_price_is_asked_for(spot: Spot) -> None:
