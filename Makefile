@@ -6,6 +6,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP := $(BIN)/python -m pip --quiet --quiet --no-input
 WORLDS ?= 40
 KILLS ?= 50
+LIVE_WORLDS ?= 12
+LIVE_KILLS ?= 25
 SEEDS ?= 10000
 START ?= 1
 JOBS ?= 2
@@ -40,8 +42,10 @@ bench: .venv/.dev ## measure the hot paths
 soak: .venv/.dev ## simulate an engine under faults and crashes (SEEDS=, START=, JOBS=)
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) --start $(START) --jobs $(JOBS) $(ARGS)
 
-soak-kills: .venv/.dev ## kill a trading engine some thousand times (KILLS=, WORLDS=)
+soak-kills: .venv/.dev ## kill a trading engine some thousand times (KILLS=, WORLDS=, LIVE_KILLS=, LIVE_WORLDS=)
 	@BATUTA_KILL_WORLDS=$(WORLDS) BATUTA_KILLS_PER_WORLD=$(KILLS) $(BIN)/python -m pytest -q -s tests/kill $(ARGS)
+	@BATUTA_LIVE_KILL_WORLDS=$(LIVE_WORLDS) BATUTA_LIVE_KILLS_PER_WORLD=$(LIVE_KILLS) \
+		$(BIN)/python -m pytest -q -s tests/kill_live $(ARGS)
 
 docs: .venv/.dev ## regenerate the generated documentation and the translation template
 	@$(BIN)/python -m commands.reference

@@ -38,7 +38,7 @@ def open_recording(settings: Settings, folders: Folders, clock: Clock, store: Ac
     return ReplayedExchange(
         clock=clock,
         balances=paper.initial_balances,
-        margin=paper.initial_futures_balances,
+        margin=paper.initial_futures_balances if market.perpetual else {},
         market=market,
         candles=candles,
         shift=_shift(folders, _file(settings, folders), candles, clock.now()),

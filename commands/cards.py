@@ -102,7 +102,7 @@ def bot_buttons(bot: BotView) -> tuple[Button, ...]:
     act = [Button(_("TP"), f"/tp {number}"), Button(_("SL"), f"/sl {number}")]
     if bot.status is BotStatus.PAUSED:
         act.append(Button(_("Resume"), f"/resume {number}"))
-    elif bot.status is not BotStatus.STOPPING:
+    elif bot.status not in (BotStatus.STOPPING, BotStatus.WAITING):
         act.append(Button(_("Pause"), f"/pause {number}"))
     act.append(Button(_("Stop, sell"), f"/stop {number} sell", danger=True))
     act.append(Button(_("Stop, keep"), f"/stop {number} keep", danger=True))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from data.decisions import Alternative, Decision, Input, Rule
-from data.events import Event, StopReason, TickerMoved
+from data.events import EngineStarted, Event, StopReason, TickerMoved
 from data.market import Ticker
 from data.orders import Draft, Order, OrderStatus, Purpose, RefusalCode, Refused
 from data.values import Millis
@@ -69,9 +69,12 @@ class Engine:
             self._decide_all(result, change, event.at)
         elif change.revalued is not None:
             self._watch(change.revalued)
+        elif isinstance(event, EngineStarted):
+            for bot in self.state.active_bots():
+                self._watch(bot)
         concerned = change.bot or change.revalued
-        bot = concerned.id if concerned else (change.order.draft.bot if change.order else 0)
-        return result.outcome(bot)
+        number = concerned.id if concerned else (change.order.draft.bot if change.order else 0)
+        return result.outcome(number)
 
     def bands(self, symbol: str) -> Iterator[_Band]:
         """Yield, per bot, the open price interval in which ticks change nothing; if empty, also where its exits lie."""
@@ -117,6 +120,9 @@ class Engine:
             wish = decide(self.state, bot, change, at)
             if wish.drafts or wish.cancels or wish.rule or bot.status is BotStatus.STOPPED:
                 result.conclude(bot, change, wish)
+            else:
+                # The change itself may have moved the prices at which something happens to it.
+                self._watch(bot)
 
     def _watch(self, bot: Bot) -> None:
         symbol = bot.market.symbol

@@ -116,7 +116,8 @@ def _book_buy(bot: Bot, slot: Slot | None, order: Order, fill: Fill) -> None:
     if bot.books.baseline > ZERO and not bot.market.perpetual:
         arrived -= repay(bot.books, arrived, fill.price)
     if slot is not None:
-        slot.add(arrived, fill.price, initial=False)
+        if arrived > ZERO:
+            slot.add(arrived, fill.price, initial=False)
         return
     share(arrived, bot.slots, fill.price)
     _complete(bot, order)

@@ -119,6 +119,9 @@ def advance(state: EngineState, bot: Bot, at: Millis) -> Wish:
     if resting or pending is None:
         mine = [order.draft for order in resting if order.status is not OrderStatus.CANCELLING]
         return Wish(cancels=[draft.client_id for draft in mine if draft.purpose is not Purpose.CLOSE])
+    if state.trading_state is not TradingState.ACTIVE:
+        # Whoever frees trading lets it go on; until then the new grid could not be bought.
+        return Wish()
     ticker = state.tickers.get(bot.market.symbol)
     if ticker is None or at - ticker.at > state.limits_in_force.stale_millis:
         bot.waiting = True

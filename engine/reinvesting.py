@@ -8,10 +8,10 @@ line that the price is below.
 from __future__ import annotations
 
 from data.decisions import Input, Rule
-from data.values import ZERO, floor_to, plain
-from engine.grid.sizing import maker_cost
+from data.values import ONE, ZERO, floor_to, plain
 from engine.grid.slots import Slot
 from engine.state import Bot
+from engine.trailing import idle
 from engine.views import BotStatus
 from engine.wish import Wish
 
@@ -23,7 +23,7 @@ def grow(bot: Bot, slot: Slot | None) -> Wish | None:
     step = bot.market.filters.quantity_step
     if slot.selling != ZERO or slot.held >= step:
         return None
-    cost = maker_cost(bot.market.fees)
+    cost = ONE + bot.market.fees.maker
     planned = sum(((max(each.capacity, bot.size) - each.held) * each.lower for each in bot.slots), ZERO)
     every = sum((each.lower for each in bot.slots), ZERO) * cost
     more = floor_to(max(bot.books.cash - planned * cost, ZERO) / every, step)
@@ -32,7 +32,8 @@ def grow(bot: Bot, slot: Slot | None) -> Wish | None:
         more = min(more, max(floor_to(most, step) - bot.size, ZERO))
     before = bot.size
     bot.size += more
-    slot.capacity = max(slot.capacity, bot.size)
+    room = floor_to(max(idle(bot, bot.slots), ZERO) / (slot.lower * cost), step)
+    slot.capacity = max(slot.capacity, min(bot.size, slot.capacity + room))
     if more == ZERO:
         return None
     bot.books.reinvested += more * every

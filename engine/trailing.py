@@ -17,7 +17,6 @@ from data.grids import TriggerKind
 from data.orders import OrderStatus
 from data.values import ONE, ZERO, Side, floor_to, plain
 from engine.grid.levels import line_at, smallest_quantity
-from engine.grid.sizing import maker_cost
 from engine.grid.slots import Lot, Slot, gap
 from engine.protection import liquidations
 from engine.state import Bot, EngineState
@@ -145,15 +144,17 @@ def _step(state: EngineState, bot: Bot, slot: Slot, way: int) -> str:
 
 def affordable(bot: Bot, slots: Sequence[Slot], price: Decimal) -> Decimal:
     """Return the base that the cash which the bids of ``slots`` leave can bid for at ``price``, on the step."""
-    return floor_to(
-        max(idle(bot, slots), ZERO) / (price * maker_cost(bot.market.fees)), bot.market.filters.quantity_step
-    )
+    unit = price * (ONE + bot.market.fees.maker)
+    return floor_to(max(idle(bot, slots), ZERO) / unit, bot.market.filters.quantity_step)
 
 
 def idle(bot: Bot, slots: Sequence[Slot]) -> Decimal:
-    """Return the cash of a bot on spot that filling every one of ``slots`` would leave."""
+    """Return the cash of a bot on spot that filling every one of ``slots`` would leave.
+
+    A fee taken in base counts like one in quote: what it takes away has to be bought again.
+    """
     needed = sum((max(slot.capacity - slot.held, ZERO) * slot.lower for slot in slots), ZERO)
-    return bot.books.cash - needed * maker_cost(bot.market.fees)
+    return bot.books.cash - needed * (ONE + bot.market.fees.maker)
 
 
 def _survivable(state: EngineState, bot: Bot) -> bool:

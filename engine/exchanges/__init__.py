@@ -6,6 +6,7 @@ replayed         a recorded market played again on the clock
 simulated        an invented market that needs nothing
 account          orders, fills, balances and positions of a simulated account: stored first, reported after
 matching         what fills simulated orders
+margin_wallets   all wallets of perpetuals: positions, funding, transfers
 margin_matching  stops, funding and liquidation of a simulated account with perpetuals
 wallets          who pays for simulated orders, and the assets of a spot account
 margin_account   the wallet of perpetuals: one-way positions and the margin they ask for

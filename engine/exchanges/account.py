@@ -111,21 +111,21 @@ class SimulatedAccount:
         """Return every open position."""
         self._refresh("")
         self._settle_or_fail()
-        return self.matching.positions()
+        return self.matching.margin.positions()
 
     async def funding(self, symbol: str, since: Millis) -> Sequence[FundingPaid]:
         """Return funding settled on a market at or after ``since``, oldest first."""
         self._listed(symbol)
         self._refresh(symbol)
         self._settle_or_fail()
-        return self.matching.funding(symbol, since)
+        return self.matching.margin.funding(symbol, since)
 
     async def prepare(self, symbol: str, leverage: int, margin: MarginMode) -> None:
         """Set margin mode and leverage; positions are one-way anyhow. Raises ``NotPossible``."""
         if not self._listed(symbol).perpetual:
             raise NotPossible(f"{symbol} is no perpetual")
         self._refresh(symbol)
-        refusal = self.matching.configure(symbol, leverage, margin)
+        refusal = self.matching.margin.configure(symbol, leverage, margin)
         if refusal:
             raise NotPossible(f"{symbol}: {refusal}")
         self._rearranged = True
@@ -137,7 +137,7 @@ class SimulatedAccount:
     async def transfer(self, asset: str, amount: Decimal, source: MarketKind, target: MarketKind, key: str) -> str:
         """Move money between the wallets, once for each ``key``. Raises ``NotPossible``."""
         self._refresh("")
-        refusal = self.matching.transfer(asset, amount, source, target, key)
+        refusal = self.matching.margin.transfer(self.matching.spot, asset, amount, source, target, key)
         if refusal:
             raise NotPossible(refusal)
         self._rearranged = True
@@ -163,7 +163,7 @@ class SimulatedAccount:
             self.matching.restore(stored)
         if self._store is not None and (stored is None or not stored.margin.balances):
             # What an account starts with must not follow later settings.
-            self._store.save(balances={} if stored else balances, margin=self.matching.margin())
+            self._store.save(balances={} if stored else balances, margin=self.matching.margin.books())
 
     def _refresh(self, symbol: str) -> None:
         """Bring the quote of a market up to now; an adapter that is told of every move has nothing to do."""
@@ -175,13 +175,13 @@ class SimulatedAccount:
     def _resting_symbols(self) -> frozenset[str]:
         """Return the markets on which something of the account waits for prices: orders, stops, positions."""
         resting = {report.symbol for report in self.matching.orders()}
-        return frozenset(resting | {position.symbol for position in self.matching.positions()})
+        return frozenset(resting | {position.symbol for position in self.matching.margin.positions()})
 
     def _last_activity(self) -> Millis:
         """Return the instant up to which every resting order and open position has met the market."""
         now, books = self._clock.now(), self.matching.dump()
         placed = [order.at for order in books.orders if order.status.live]
-        if not placed and not self.matching.positions():
+        if not placed and not self.matching.margin.positions():
             return now
         # Whatever is there has survived everything up to the last thing that happened to the account.
         happened = [*(fill.at for fill in books.fills), *(paid.at for paid in books.margin.payments)]
@@ -202,7 +202,7 @@ class SimulatedAccount:
     def _settle(self, touched: Iterable[str] = ()) -> None:
         """Store what changed, then report it. When storing fails nothing is reported, and the next call tries again."""
         self._pending += self.matching.drain()
-        self._pending += self.matching.drain_payments()
+        self._pending += self.matching.margin.drain()
         self._touched |= dict.fromkeys(touched)
         self._touched |= dict.fromkeys(_subject(event) for event in self._pending)
         self._save()
@@ -217,8 +217,8 @@ class SimulatedAccount:
         fills = [event.fill for event in self._pending if isinstance(event, OrderFilled)]
         payments = [event for event in self._pending if isinstance(event, FundingPaid)]
         if self._store is not None and (orders or fills or payments or self._rearranged):
-            balances = {held.asset: held.total for held in self.matching.spot()}
-            self._store.save(orders, fills, balances, self.matching.trades, self.matching.margin(payments))
+            balances = {held.asset: held.total for held in self.matching.spot.balances()}
+            self._store.save(orders, fills, balances, self.matching.trades, self.matching.margin.books(payments))
         self._touched, self._rearranged = {}, False
 
     def _settle_or_fail(self) -> None:

@@ -60,7 +60,7 @@ class Branch:
         self._tiers: dict[str, tuple[Tier, ...]] = {}
         self._loaded_at: Millis = 0
         own = OwnOrders()
-        self.orders = LiveOrders(self.account, own, self.markets.__getitem__)
+        self.orders = LiveOrders(self.account, own, self._listed)
         self.fills = LiveFills(self.account, self.orders, self.feed, self.markets)
         self._own = own
         self.prices: LivePrices
@@ -104,6 +104,12 @@ class Branch:
         market = msgspec.structs.replace(market, fees=fees, tiers=await self._tiers_of(symbol))
         self._facts[symbol] = (self._clock.now(), market)
         self.markets[symbol] = market
+        return market
+
+    def _listed(self, symbol: str) -> Market:
+        market = self.markets.get(symbol)
+        if market is None:
+            raise MarketUnknown(symbol)
         return market
 
     async def _load(self) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
 
-from data.events import BalanceMoved, OrderAccepted, OrderCancelled, OrderFilled
+from data.events import BalanceMoved, OrderAccepted, OrderCancelled, OrderFilled, RejectReason
+from data.orders import Fill
 from data.values import Millis, Mode
-from engine.exchanges.base import Emit, ExchangeUnavailable, StreamRestored
+from engine.exchanges.base import Emit, ExchangeUnavailable, MarketUnknown, StreamRestored
 from engine.exchanges.ccxt_client import Client
 from engine.exchanges.ccxt_markets import contract_size, decimal
-from engine.exchanges.faults import Unauthorised, Unavailable
+from engine.exchanges.faults import Refused, Unauthorised, Unavailable
 from engine.exchanges.habits import Habits
 from engine.exchanges.live_fills import LiveFills
 from engine.exchanges.live_orders import LiveOrders, never_was, over, triggered_id
@@ -52,7 +54,7 @@ class UserStream:
         self._habits = habits
         self._told: asyncio.Queue[tuple[str, Mapping[str, Any]]] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
-        self._sound_at: Millis = self._clock.now()
+        self._began_at = self._sound_at = self._clock.now()
         self._ready = asyncio.Event()
         self._unauthorised: Unauthorised | None = None
         self.up = False
@@ -91,6 +93,9 @@ class UserStream:
                 log.warning("user_stream_broke", exchange=self._client.name, reason=str(error))
                 if first and isinstance(error, Unauthorised):
                     self._unauthorised = error
+            except Exception:
+                # Without this task nobody ever listens again.
+                log.exception("user_stream_broke_off", exchange=self._client.name)
             was_up, self.up, first = self.up, False, False
             self._ready.set()
             if self._clock.now() - started > OVERLAP:
@@ -165,10 +170,11 @@ class UserStream:
         now = self._clock.now()
         await self._catch_up(self._sound_at - OVERLAP)
         for symbol in set(self._own.watched().values()):
-            resting = {report.client_id for report in await self._orders.open_orders(symbol)}
-            for client_id, known in self._own.watched().items():
-                if known == symbol and client_id not in resting:
-                    await self._missing(client_id, symbol)
+            with _unless_gone():
+                resting = {report.client_id for report in await self._orders.open_orders(symbol)}
+                for client_id, known in self._own.watched().items():
+                    if known == symbol and client_id not in resting:
+                        await self._missing(client_id, symbol)
         self._sound_at = now
 
     async def _missing(self, client_id: str, symbol: str) -> None:
@@ -181,12 +187,18 @@ class UserStream:
             self._cancelled(client_id)
 
     async def _catch_up(self, since: Millis, until: Millis | None = None, symbols: Iterable[str] = ()) -> int:
-        """Ask for fills where orders of ours may have filled, tell those untold, and return how many there were."""
+        """Ask for fills where orders of ours may have filled, tell those untold, and return how many came since we began.
+
+        What came before no stream owes us.
+        """
         untold, skew = 0, self._client.skew
         for symbol in set(symbols) or set(self._own.watched().values()):
-            for fill in await self._fills.since(symbol, since + skew):
+            found: list[Fill] = []
+            with _unless_gone():
+                found = await self._fills.since(symbol, since + skew)
+            for fill in found:
                 if (until is None or fill.at <= until + skew) and self._own.fresh(fill):
-                    untold += 1
+                    untold += fill.at >= self._began_at + skew
                     self._emit(OrderFilled(at=self._clock.now(), fill=fill))
         return untold
 
@@ -269,3 +281,15 @@ class UserStream:
                 self._emit(OrderCancelled(at=self._clock.now(), client_id=client_id))
 
         self._own.after_answer(client_id, tell)
+
+
+@contextmanager
+def _unless_gone() -> Iterator[None]:
+    """Pass over a market that is no longer listed: it must not keep the others from being looked at."""
+    try:
+        yield
+    except MarketUnknown:
+        return
+    except Refused as fault:
+        if fault.reason is not RejectReason.MARKET_CLOSED:
+            raise

@@ -16,7 +16,7 @@ set aside for an isolated position, and funding.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from data.accounts import PositionBooks
@@ -152,20 +152,6 @@ class MarginAccount:
         free = min(max(floor_to(self.free(), _UNIT), ZERO), max(self.wallet, ZERO))
         return Balance(self.asset, free, self.wallet - free, MarketKind.PERPETUAL)
 
-    def position(self, symbol: str) -> Position:
-        """Return what is open on a market."""
-        held = self.held[symbol]
-        price = self.liquidation_price(symbol)
-        return Position(
-            symbol=symbol,
-            quantity=held.quantity,
-            entry_price=held.entry.quantize(_UNIT).normalize(),
-            mark_price=held.mark,
-            liquidation_price=None if price is None else _shown(price, held),
-            leverage=held.leverage,
-            margin=held.margin,
-        )
-
     # -- what it pays for
 
     def short_of(self, draft: Draft, price: Decimal, quantity: Decimal, market: Market, *, maker: bool) -> str:
@@ -272,19 +258,6 @@ class MarginAccount:
             return None
         return max(shared, key=lambda held: held.maintenance)
 
-    def survives(self, lows: dict[str, Decimal], highs: dict[str, Decimal]) -> bool:
-        """Return whether nothing is liquidated while marks stay within bounds, however they move together."""
-        equity = asked = ZERO
-        for held in self.open():
-            symbol = held.market.symbol
-            worst = held.quantity * (lows[symbol] if held.quantity > ZERO else highs[symbol]) - held.cost
-            keep = maintenance(abs(held.quantity) * highs[symbol], held.market.tiers)
-            if held.isolated and held.aside + worst <= keep:
-                return False
-            if not held.isolated:
-                equity, asked = equity + worst, asked + keep
-        return not self.shared() or self.cross + equity > asked
-
     def liquidate(self, held: Held, price: Decimal) -> Charge:
         """Close a position for the exchange: its clearance takes what is left, its insurance pays what is missing."""
         quantity, alone, own = held.quantity, held.isolated, held.aside - self.wallet
@@ -295,6 +268,34 @@ class MarginAccount:
         elif alone or not self.shared():
             self.wallet -= left
         return charge
+
+
+def position_of(account: MarginAccount, symbol: str) -> Position:
+    """Return what is open on a market, as an exchange shows it."""
+    held, price = account.held[symbol], account.liquidation_price(symbol)
+    return Position(
+        symbol=symbol,
+        quantity=held.quantity,
+        entry_price=held.entry.quantize(_UNIT),
+        mark_price=held.mark,
+        liquidation_price=None if price is None else _shown(price, held),
+        leverage=held.leverage,
+        margin=held.margin,
+    )
+
+
+def survives(account: MarginAccount, lows: Mapping[str, Decimal], highs: Mapping[str, Decimal]) -> bool:
+    """Return whether nothing is liquidated while marks stay within bounds, however they move together."""
+    equity = asked = ZERO
+    for held in account.open():
+        symbol = held.market.symbol
+        worst = held.quantity * (lows[symbol] if held.quantity > ZERO else highs[symbol]) - held.cost
+        keep = maintenance(abs(held.quantity) * highs[symbol], held.market.tiers)
+        if held.isolated and held.aside + worst <= keep:
+            return False
+        if not held.isolated:
+            equity, asked = equity + worst, asked + keep
+    return not account.shared() or account.cross + equity > asked
 
 
 def _close(held: Held, closed: Decimal, price: Decimal) -> Decimal:

@@ -43,7 +43,7 @@ class Matching:
         self._counted = ONE - haircut
         self._slippage = slippage
         self._books = {symbol: Book(market) for symbol, market in markets.items()}
-        self._spot = SpotWallet(balances)
+        self.spot = SpotWallet(balances)
         self._resting: dict[str, Resting] = {}
         self._finished: dict[str, Order] = {}
         self._known: set[str] = set()
@@ -159,14 +159,14 @@ class Matching:
 
     def balances(self) -> list[Balance]:
         """Return every asset ever held, by name."""
-        return self._spot.balances()
+        return self.spot.balances()
 
     # -- persistence
 
     def dump(self) -> AccountBooks:
         """Return the whole account."""
         orders: Iterable[Order] = [*self._finished.values(), *(resting.order for resting in self._resting.values())]
-        balances = {balance.asset: balance.total for balance in self._spot.balances()}
+        balances = {balance.asset: balance.total for balance in self.spot.balances()}
         return AccountBooks(
             balances=balances,
             orders=tuple(msgspec.structs.replace(order) for order in orders),
@@ -177,7 +177,7 @@ class Matching:
 
     def restore(self, books: AccountBooks) -> None:
         """Replace the whole account. A resting order that lost its market or its balance (new fees) is cancelled."""
-        self._spot = SpotWallet(books.balances)
+        self.spot = SpotWallet(books.balances)
         self._resting, self._finished, self._fills, self._sequence = {}, {}, {}, 0
         self._known = set(books.known) | {order.draft.client_id for order in books.orders}
         self.trades = books.trades
@@ -204,7 +204,7 @@ class Matching:
 
     def _wallet(self, market: Market) -> Wallet:
         """Return what pays for the orders of a market."""
-        return self._spot
+        return self.spot
 
     def _may_rest(self, order: Order, market: Market) -> bool:
         """Return whether an order of a restored account still has what it needs."""

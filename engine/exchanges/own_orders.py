@@ -7,7 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from data.orders import Fill
+from data.orders import Fill, installation_of
 from data.values import ZERO
 
 _REMEMBERED = 20_000
@@ -17,9 +17,9 @@ _REMEMBERED = 20_000
 class _Own:
     __slots__ = ("ended", "exchange_id", "symbol", "told", "watched")
 
-    def __init__(self, symbol: str, exchange_id: str, watched: bool) -> None:
+    def __init__(self, symbol: str, exchange_id: str, watched: bool, told: Decimal) -> None:
         self.symbol, self.exchange_id, self.watched = symbol, exchange_id, watched
-        self.told, self.ended = ZERO, False
+        self.told, self.ended = told, False
 
 
 class OwnOrders:
@@ -34,15 +34,19 @@ class OwnOrders:
 
     # -- names
 
-    def learn(self, client_id: str, symbol: str, exchange_id: str, *, watched: bool = True) -> bool:
+    def learn(
+        self, client_id: str, symbol: str, exchange_id: str, *, watched: bool = True, filled: Decimal = ZERO
+    ) -> bool:
         """Remember an order that the exchange has accepted; return whether it is news.
 
-        An order is watched while more may happen to it.
+        An order is watched while more may happen to it, unless it is somebody else's. What had ``filled`` of one that
+        was asked for is up to those who compare the books: no stream tells it again.
         """
         self.alias(client_id, symbol, exchange_id)
         if client_id in self._orders:
             return False
-        self._orders[client_id] = _Own(symbol, exchange_id, watched)
+        watched = watched and installation_of(client_id) is not None
+        self._orders[client_id] = _Own(symbol, exchange_id, watched, filled)
         _trim(self._orders)
         return True
 

@@ -16,7 +16,7 @@ from engine.clock import Clock
 from engine.exchanges.account import SimulatedAccount
 from engine.exchanges.base import Emit, ExchangeUnavailable, Submitted, Unknown, timeframe_millis
 from engine.exchanges.ccxt_client import Client
-from engine.exchanges.public_feed import PublicFeed, Quote
+from engine.exchanges.public_feed import PublicFeed, Quote, settlements
 from engine.exchanges.tasks import end, persist, spawn
 from engine.exchanges.tiers import CAUTIOUS
 from engine.risk import Approved
@@ -246,10 +246,10 @@ class PaperExchange(SimulatedAccount):
     async def _settle_funding(self, symbol: str) -> None:
         """Settle what became due since the last look, where anything was open."""
         since = self._funded[symbol]
-        held = any(position.symbol == symbol for position in self.matching.positions())
+        held = any(position.symbol == symbol for position in self.matching.margin.positions())
         if not self._markets[symbol].perpetual or not (held or self.matching.fills(symbol, since)):
             return
-        for due in await self._feed(symbol).settlements(symbol, since):
+        for due in await settlements(self._feed(symbol).client, symbol, since):
             self.matching.fund(symbol, due.rate, due.at, due.mark)
             self._funded[symbol] = due.at + 1
 

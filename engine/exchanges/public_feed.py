@@ -107,22 +107,6 @@ class PublicFeed:
         with self._naming(symbol):
             return decimal((await self.client.read("fetch_mark_price", symbol, tries=1))["markPrice"])
 
-    async def settlements(self, symbol: str, since: Millis) -> list[Settlement]:
-        """Ask for funding settled on a perpetual at or after ``since``, oldest first; none where nobody tells."""
-        if not self._has("fetchFundingRateHistory"):
-            return []
-        with self._naming(symbol):
-            rows = await self.client.read("fetch_funding_rate_history", symbol, since, _SETTLEMENTS, tries=1)
-        found = [
-            Settlement(
-                at=int(row["timestamp"]),
-                rate=decimal(row["fundingRate"]),
-                mark=decimal((row.get("info") or {}).get("markPrice")) or None,
-            )
-            for row in rows
-        ]
-        return [each for each in found if each.at >= since]
-
     async def next_quotes(self, symbol: str) -> list[Quote]:
         """Wait for the stream to tell new best prices of a market."""
         with self._naming(symbol):
@@ -180,6 +164,22 @@ class PublicFeed:
             if fault.reason is RejectReason.MARKET_CLOSED:
                 raise MarketUnknown(symbol) from fault
             raise
+
+
+async def settlements(client: Client, symbol: str, since: Millis) -> list[Settlement]:
+    """Ask for funding settled on a perpetual at or after ``since``, oldest first; none where nobody tells."""
+    if not client.ccxt.has.get("fetchFundingRateHistory"):
+        return []
+    rows = await client.read("fetch_funding_rate_history", symbol, since, _SETTLEMENTS, tries=1)
+    found = [
+        Settlement(
+            at=int(row["timestamp"]),
+            rate=decimal(row["fundingRate"]),
+            mark=decimal((row.get("info") or {}).get("markPrice")) or None,
+        )
+        for row in rows
+    ]
+    return [each for each in found if each.at >= since]
 
 
 def _quotes(found: Iterable[Mapping[str, Any]]) -> list[Quote]:

@@ -236,7 +236,7 @@ class SimulatedExchange(SimulatedAccount):
     def _quiet(self, hour: Millis) -> bool:
         """Say whether nothing of the account can have met the market in the hour that starts at ``hour``."""
         day, within = divmod(hour, DAY)
-        if hour % _FUNDING == 0 and self.matching.positions():
+        if hour % _FUNDING == 0 and self.matching.margin.positions():
             return False
         lows: dict[str, Decimal] = {}
         highs: dict[str, Decimal] = {}
@@ -261,7 +261,7 @@ class SimulatedExchange(SimulatedAccount):
                 if price == best:
                     self.matching.trade(symbol, price, self._traded(symbol, step, price == quote.bid), quote.at)
         if step * STEP % _FUNDING == 0:
-            for position in self.matching.positions():
+            for position in self.matching.margin.positions():
                 self.matching.fund(position.symbol, self._funding_rate(position.symbol, step), step * STEP)
 
     def _show(self) -> None:

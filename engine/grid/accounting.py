@@ -11,8 +11,8 @@ if it had been paid in quote; ``fees_elsewhere`` says how much quote is on the a
 
 On a perpetual, ``base`` is the position and the lots are virtual: slots of a neutral or short grid hold what nobody
 ever bought. The ``baseline`` is what they hold too much, sold short at ``baseline_cost``, so that base = lots -
-baseline; closing a position adds to it or takes away from it. On spot it is what was sold
-before its purchase was told of: zero but for moments.
+baseline; closing a position adds to it or takes away from it. On spot it is what was sold before its purchase was told
+of: zero but for moments.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import msgspec
 
 from data.market import Market
 from data.orders import Fill, Purpose
-from data.values import ZERO
+from data.values import ZERO, Side
 from engine.grid.slots import Lot, Slot
 
 
@@ -45,7 +45,7 @@ class Books(msgspec.Struct, kw_only=True):
     """Gross profit of initial inventory sold, and of everything sold by closing."""
     fees: Decimal = ZERO
     fees_elsewhere: Decimal = ZERO
-    """Part of ``fees`` that was paid in a third asset: so much more quote is on the account than ``cash``."""
+    """Part of ``fees`` that was paid of other assets the account has: so much more quote is on the account than ``cash``."""
     funding: Decimal = ZERO
     """Received, less paid."""
     reinvested: Decimal = ZERO
@@ -133,9 +133,9 @@ def settle(books: Books, slots: Iterable[Slot]) -> None:
 
 def book_bought(books: Books, market: Market, fill: Fill, purpose: Purpose) -> Decimal:
     """Enter a buy and return the base that arrived after a fee taken in base; the caller puts it into slots."""
-    in_base = fill.fee if fill.fee_asset == market.base else ZERO
-    arrived = fill.quantity - in_base
-    books.cash -= fill.notional if fill.fee_asset == market.base else fill.notional + fill.fee_quote
+    in_base = _paid_of_what_it_brings(market, fill)
+    arrived = fill.quantity - fill.fee if in_base else fill.quantity
+    books.cash -= fill.notional if in_base else fill.notional + fill.fee_quote
     books.base += arrived
     books.lot_quantity += arrived
     books.lot_cost += arrived * fill.price
@@ -179,10 +179,18 @@ def book_sold(books: Books, market: Market, fill: Fill, lots: Iterable[Lot], *, 
 
 def _count(books: Books, market: Market, fill: Fill) -> None:
     books.fees += fill.fee_quote
-    if fill.fee_asset not in (market.quote, market.base):
+    if fill.fee_asset != market.quote and not _paid_of_what_it_brings(market, fill):
         books.fees_elsewhere += fill.fee_quote
     books.fills += 1
     books.volume += fill.notional
+
+
+def _paid_of_what_it_brings(market: Market, fill: Fill) -> bool:
+    """Return whether a fee is taken of the base that a buy brings in.
+
+    A sale whose fee is taken in base, and any fill of a perpetual, leave the base that the books hold as it is.
+    """
+    return fill.fee_asset == market.base and fill.side is Side.BUY and not market.perpetual
 
 
 def share(arrived: Decimal, slots: Iterable[Slot], price: Decimal) -> None:

@@ -12,7 +12,8 @@ from engine.clock import SystemClock
 from engine.exchanges.base import Exchange
 from engine.exchanges.ccxt_live import CcxtExchange
 from engine.exchanges.habits import Habits
-from tests.contracts.venues import BALANCES, OnMargin, Venue
+from tests.contracts.perpetual_venues import OnMargin
+from tests.contracts.venues import BALANCES, Venue
 from tests.servers.binance.market import Market
 from tests.servers.binance.server import BinanceServer
 

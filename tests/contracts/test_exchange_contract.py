@@ -14,9 +14,10 @@ from data.orders import OrderType
 from data.values import Side
 from engine.exchanges.base import Accepted, Balance, MarketUnknown, Rejected, timeframe_millis
 from tests.contracts.live_venues import LIVE_VENUES
+from tests.contracts.perpetual_venues import PERPETUAL_VENUES
 from tests.contracts.venues import BALANCES, CANCELLED, FILLED, OPEN, VENUES, Trade, Venue
 
-ALL = VENUES | LIVE_VENUES
+ALL = VENUES | PERPETUAL_VENUES | LIVE_VENUES
 
 
 @pytest.fixture(params=sorted(ALL))

@@ -10,13 +10,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
-import msgspec
-
 from data.accounts import AccountStore
 from data.candles import CandleColumns
 from data.database import Database
 from data.events import OrderCancelled, OrderFilled, TickerMoved
-from data.grids import MarginMode
 from data.market import FeeAsset, Fees, MarketKind
 from data.orders import Draft, OrderStatus, OrderType, Purpose
 from data.values import ZERO, Mode, Side
@@ -25,7 +22,6 @@ from engine.exchanges.base import Balance, Exchange, Told
 from engine.exchanges.paper import PaperExchange
 from engine.exchanges.replayed import ReplayedExchange
 from engine.exchanges.simulated import FEES, Listing, SimulatedExchange
-from engine.exchanges.tiers import LARGEST
 from engine.risk import Approved
 from tests.servers.binance import BinanceServer
 from tests.servers.binance.market import Market
@@ -189,36 +185,10 @@ class Venue(ABC):
         )
 
 
-class OnMargin(Venue):
-    """An account in the wallet of perpetuals that borrows nothing."""
-
-    kind = MarketKind.PERPETUAL
-    symbol, other = "BTC/USDT:USDT", "ETH/USDT:USDT"
-    fees = Fees(maker=Decimal("0.0002"), taker=Decimal("0.0005"))
-    too_much = MappingProxyType({Side.BUY: "1500", Side.SELL: "1500"})
-    distance = Decimal("0.04")
-
-    async def start(self) -> None:
-        await super().start()
-        await self.exchange.prepare(self.symbol, 1, MarginMode.CROSS)
-
-    async def check_account(self, *trades: Trade, locked: Decimal = ZERO) -> None:
-        """Assert wallet and position; what is locked beside a position is the exchange's own affair."""
-        quantity = sum((trade.side.sign * trade.quantity for trade in trades), ZERO)
-        costs = sum((self.fee(trade)[0] for trade in trades), ZERO)
-        held = [each for each in await self.exchange.balances() if each.wallet is MarketKind.PERPETUAL]
-        (balance,) = held
-        assert (balance.asset, balance.total) == ("USDT", BALANCES["USDT"] - costs)
-        assert bool(balance.locked) is bool(locked or quantity)
-        if not quantity:
-            assert balance.locked == locked
-        assert [each.quantity for each in await self.exchange.positions()] == ([quantity] if quantity else [])
-
-
 class SimulatedVenue(Venue):
     """The invented market on a clock turned by hand; a tick as coarse as its moves makes touches frequent."""
 
-    LISTINGS = (
+    LISTINGS: tuple[Listing, ...] = (
         Listing(base="BTC", price=100, deviation=0.02, volume=5_000, price_digits=1, quantity_digits=4),
         Listing(base="ETH", price=10, deviation=0.03, volume=50_000, price_digits=2, quantity_digits=3),
         Listing(base="BNB", price=5, deviation=0.03, volume=50_000, price_digits=2, quantity_digits=3),
@@ -256,12 +226,6 @@ class SimulatedVenue(Venue):
             if enough(report.filled, report.quantity):
                 return
         raise AssertionError(f"the market never came to {client_id}")
-
-
-class SimulatedPerpetualVenue(OnMargin, SimulatedVenue):
-    """An invented perpetual."""
-
-    LISTINGS = tuple(msgspec.structs.replace(listing, tiers=LARGEST) for listing in SimulatedVenue.LISTINGS)
 
 
 class PaperVenue(Venue):
@@ -329,26 +293,6 @@ class PaperVenue(Venue):
         await self.inbox.until(lambda: self.inbox.tickers(symbol) or None)
 
 
-class PaperPerpetualVenue(OnMargin, PaperVenue):
-    """Live data of futures."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        for market in ("BTCUSDT", "ETHUSDT"):
-            contract = self.server.usdm.contracts[market]
-            spec = contract.spec
-            spec.step = spec.min_quantity = Decimal("0.0001")
-            spec.tick, spec.min_notional = Decimal("0.01"), Decimal(5)
-            self.server.usdm.list(contract, "100.00", "100.01")
-
-    @property
-    def market(self) -> Market:
-        return self.server.perpetual("BTCUSDT")
-
-    def move(self, symbol: str, bid: Decimal, ask: Decimal) -> None:
-        self.server.usdm.move(name_of(symbol), bid, ask)
-
-
 class ReplayedVenue(Venue):
     """Recorded minutes on a clock turned by hand: every bar swings by two per cent, half a month lies behind."""
 
@@ -399,21 +343,7 @@ class ReplayedVenue(Venue):
         await self.exchange.ticker(symbol)
 
 
-class ReplayedPerpetualVenue(OnMargin, ReplayedVenue):
-    """Recorded minutes of a perpetual."""
-
-    other = None
-    LISTING = SimulatedPerpetualVenue.LISTINGS[0]
-
-
-VENUES: dict[str, type[Venue]] = {
-    "simulated": SimulatedVenue,
-    "simulated perpetual": SimulatedPerpetualVenue,
-    "paper": PaperVenue,
-    "paper perpetual": PaperPerpetualVenue,
-    "replayed": ReplayedVenue,
-    "replayed perpetual": ReplayedPerpetualVenue,
-}
+VENUES: dict[str, type[Venue]] = {"simulated": SimulatedVenue, "paper": PaperVenue, "replayed": ReplayedVenue}
 """Every adapter the contract is asked of. A new adapter adds its venue here, and nothing else."""
 
 OPEN, FILLED, CANCELLED = OrderStatus.OPEN, OrderStatus.FILLED, OrderStatus.CANCELLED

@@ -10,6 +10,9 @@ from data.events import GridControl, RecentreBot, SetReinvest, SetTrailing
 from data.grids import GridSpec, OutOfRange, Recentring, Spacing
 from data.market import Market
 from data.values import ZERO, Millis
+from engine.core import Engine
+from engine.exits import quiet_band
+from engine.state import Bot
 
 D = Decimal
 TICK = D("0.1")
@@ -47,3 +50,9 @@ def changed(market: Market, kind: int) -> Market:
         return market
     filters = msgspec.structs.replace(market.filters, min_notional=D(4 + kind % 2), max_orders=16 + kind % 5)
     return msgspec.structs.replace(market, filters=filters)
+
+
+def watched(engine: Engine, bot: Bot) -> bool:
+    """Return whether the engine looks at every tick that could change something for ``bot``, as after a restart."""
+    band = quiet_band(bot, engine.state.limits_in_force)
+    return not bot.status.active or band in list(engine.bands(bot.market.symbol))

@@ -45,7 +45,7 @@ from engine.recording import entry_of, rebuild
 from engine.risk import RiskLimits
 from engine.state import Bot, EngineState, freeze, thaw
 from tests.engine.flows import MARKETS, Flow, cost_of
-from tests.engine.reshapes import changed, moving, reshaping
+from tests.engine.reshapes import changed, moving, reshaping, watched
 
 D = Decimal
 LIMITS = RiskLimits(
@@ -111,8 +111,8 @@ class World:
 
     def _check_bot(self, bot: Bot) -> None:
         books, flow = bot.books, self.flows[bot.id]
-        assert (books.cash, books.base) == (flow.cash, flow.base)
-        assert books.identity_error(D("97.3")) == ZERO
+        assert (books.cash, books.base, books.identity_error(D("97.3"))) == (flow.cash, flow.base, ZERO)
+        assert watched(self.engine, bot), "a tick could change something and would not be looked at"
         assert books.lot_quantity == books.base == sum((slot.held for slot in bot.slots), ZERO)
         assert violations(self._wanted_slots(bot)) == []
         live = [self.state.orders[client_id] for client_id in bot.live]

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data.advice import TradingState
 from data.decisions import Rule
-from data.events import OrderCancelled, PauseBot, RecentreBot
+from data.events import OrderCancelled, PauseBot, RecentreBot, SetTradingState
 from data.grids import GridSpec, OutOfRange, Recentring, Spacing
 from data.market import FeeAsset
 from data.orders import Purpose, parse_client_id
@@ -126,6 +127,18 @@ def test_a_late_fill_of_the_old_grid_is_booked_with_the_whole_bot() -> None:
         assert desk.bot.books.base == base + sign * late.quantity
         assert sum((slot.held for slot in desk.bot.slots), ZERO) == desk.bot.books.base
         assert desk.bot.books.identity_error(D(97)) == ZERO
+
+
+def test_it_waits_while_trading_is_halted_and_goes_on_once_it_is_freed() -> None:
+    desk = Desk()
+    desk.tick("112")
+    desk.engine.step(asked())
+    desk.engine.step(SetTradingState(at=NOW, by="t", state=TradingState.HALTED))
+    clear(desk)
+    assert (desk.bot.version, desk.bot.live) == (1, [])
+    freed = desk.engine.step(SetTradingState(at=NOW, by="t", state=TradingState.ACTIVE))
+    assert freed.approved[0].draft.purpose is Purpose.INITIAL
+    assert desk.bot.version == 2
 
 
 def test_a_recentring_is_refused_where_it_makes_no_sense() -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from data.decisions import Rule
@@ -330,4 +331,18 @@ async def test_trades_that_appear_late_are_booked_and_no_gap() -> None:
             assert (await reconcile(live.runner, SYMBOL, Mode.SHADOW)).gap == {}
         await live.settle()
         assert live.bot.status is BotStatus.RUNNING
+        agree(live)
+
+
+async def test_a_market_whose_rules_changed_is_told_to_its_bots_once() -> None:
+    async with living() as live:
+        await live.start_bot()
+        await live.settle()
+        filters = msgspec.structs.replace(live.exchange.traded.filters, min_notional=D(6))
+        live.exchange.traded = msgspec.structs.replace(live.exchange.traded, filters=filters)
+        for _ in range(2):
+            await reconcile(live.runner, SYMBOL, Mode.SHADOW)
+        assert live.bot.market.filters.min_notional == D(6)
+        told = [each for each in live.runner.journal.decisions(None, 100) if each.rule is Rule.MARKET_CHANGED]
+        assert len(told) == 1
         agree(live)

@@ -22,7 +22,7 @@ from config.schema import Settings
 from config.secrets import load_secrets
 from data.database import Database
 from data.equity import EquityStore
-from data.events import AdvicePosted, StartBot
+from data.events import AdvicePosted, StartBot, StopBot
 from data.grids import Direction, GridSpec
 from data.installation import installation_tag
 from data.orders import OrderStatus
@@ -36,6 +36,7 @@ from engine.front_desk import FrontDesk
 from engine.risk import Approved
 from engine.runner import Runner, load_engine, save_checkpoint
 from engine.upkeep import reconcile_all
+from engine.views import BotStatus
 from tests.kill.nursery import rear
 from tests.kill.reaper import MortalJournal, Orders, Reaper
 from tests.kill_live.exchange import PERPETUAL, SPOT
@@ -43,6 +44,8 @@ from tests.kill_live.exchange import PERPETUAL, SPOT
 D = Decimal
 SETTLE = "settle"
 """File in the home that says: the market stands still."""
+GENERATION = "generation"
+"""File in the home that holds a number: bots of lower ones are to be stopped, new ones to be started."""
 HASTE = 20
 """How much shorter waits are; time itself is the exchange's."""
 CALM = 3
@@ -111,10 +114,10 @@ class Life:
         os._exit(0)
 
     async def _look_after(self) -> None:
-        """Start the bots if need be, compare the books, and ask the grid agent."""
+        """Start and stop bots if need be, compare the books, and ask the grid agent."""
         runner = self.runner
         try:
-            await start_bots(runner, self._orders.seed // 1000)
+            await turn_over(runner, self._orders.seed // 1000, int((self._home / GENERATION).read_text()))
             await reconcile_all(runner)
         except ExchangeUnavailable:
             return
@@ -132,6 +135,7 @@ class Life:
             await asyncio.sleep(0.05)
             known = [(order.draft.client_id, order.status, order.filled) for order in state.orders.values()]
             still = all(status is OrderStatus.OPEN for _, status, _ in known)
+            still = still and all(bot.status is BotStatus.RUNNING for bot in state.active_bots())
             calm = calm + 1 if still and known == before and self.runner.first.connected else 0
             before = known
 
@@ -158,22 +162,37 @@ async def live(orders: Orders) -> None:
         group.create_task(life.trade())
 
 
-async def start_bots(runner: Runner, world: int) -> None:
-    """Start a spot and a perpetual bot, once each."""
-    for spec in specs(world):
-        if spec.symbol in runner.engine.state.plans:
+async def turn_over(runner: Runner, world: int, generation: int) -> None:
+    """Stop the bots of earlier generations, and start a spot and a perpetual bot once the market is theirs."""
+    state, now = runner.engine.state, runner.clock.now()
+    for spec in specs(world + generation):
+        plan = plan_of(spec.symbol, generation)
+        if plan in state.plans:
             continue
-        exchange, now = runner.exchange, runner.clock.now()
-        market = await exchange.market(spec.symbol)
-        await runner.watch(spec.symbol)
-        if market.perpetual:
-            await exchange.prepare(spec.symbol, spec.leverage, spec.margin)
-        outcome = await runner.ask(StartBot(at=now, by="test", plan=spec.symbol, spec=spec, market=market))
-        assert not outcome.problem, outcome.problem
+        before = list(state.active_bots(spec.symbol))
+        for bot in before:
+            if bot.status is not BotStatus.STOPPING:
+                await runner.ask(StopBot(at=now, by="test", bot=bot.id, sell=True))
+        if not before:
+            await _start(runner, spec, plan)
 
 
-def specs(world: int) -> tuple[GridSpec, GridSpec]:
-    """Return the grids of a world."""
+def plan_of(symbol: str, generation: int) -> str:
+    """Return the name of the plan by which a bot is started once."""
+    return f"{symbol} {generation}"
+
+
+async def _start(runner: Runner, spec: GridSpec, plan: str) -> None:
+    market = await runner.exchange.market(spec.symbol)
+    await runner.watch(spec.symbol)
+    if market.perpetual:
+        await runner.exchange.prepare(spec.symbol, spec.leverage, spec.margin)
+    outcome = await runner.ask(StartBot(at=runner.clock.now(), by="test", plan=plan, spec=spec, market=market))
+    assert not outcome.problem, outcome.problem
+
+
+def specs(number: int) -> tuple[GridSpec, GridSpec]:
+    """Return the grids of a number: one in two trails, and each direction has its turn."""
     spot = GridSpec(
         symbol=SPOT,
         mode=Mode.TESTNET,
@@ -181,7 +200,7 @@ def specs(world: int) -> tuple[GridSpec, GridSpec]:
         upper=D(51_500),
         levels=21,
         investment=D(2_000),
-        trail_up=D(53_000) if world % 2 else None,
+        trail_up=D(53_000) if number % 2 else None,
     )
     perpetual = GridSpec(
         symbol=PERPETUAL,
@@ -190,7 +209,7 @@ def specs(world: int) -> tuple[GridSpec, GridSpec]:
         upper=D(2_550),
         levels=21,
         investment=D(1_000),
-        direction=DIRECTIONS[world % 3],
+        direction=DIRECTIONS[number % 3],
         leverage=3,
     )
     return spot, perpetual

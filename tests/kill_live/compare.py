@@ -11,23 +11,29 @@ from data.values import ZERO, Side
 from engine.grid.slots import Slot, missing, violations
 from engine.protection import liquidations, protection
 from engine.risk import Approved, check
-from engine.state import Bot, EngineState, freeze, thaw
+from engine.state import Bot, EngineState, freeze, market_key, thaw
 from engine.views import BotStatus
-from tests.kill_live.exchange import Exchange
+from tests.kill_live.child import plan_of
+from tests.kill_live.exchange import TOKEN, Exchange
 from tests.kill_live.truth import Trade, Truth, truths
+from tests.kill_live.witness import Place, Witness
 
 
-def differences(state: EngineState, journal: Journal, exchange: Exchange) -> Iterator[str]:
-    """Yield whatever does not agree, in words."""
+def differences(state: EngineState, journal: Journal, exchange: Exchange, generation: int) -> Iterator[str]:
+    """Yield whatever does not agree, in words; bots of earlier generations must have been closed."""
     told = truths(exchange)
     for truth in told:
         yield from (f"{client_id} made {times} orders" for client_id, times in truth.accepted.items() if times > 1)
         yield from _trades(truth, journal)
         bots = [bot for bot in state.bots.values() if bot.market.symbol == truth.symbol]
-        if len(bots) != 1:
-            yield f"{len(bots)} bots trade {truth.symbol}"
+        yield from _money(bots, truth)
         for bot in bots:
-            yield from (f"{truth.symbol}: {each}" for each in _bot(state, bot, truth))
+            current = bot.id == state.plans.get(plan_of(truth.symbol, generation))
+            found = [*_books(bot, truth), *_doubled(bot, exchange.witness)]
+            found += _running(state, bot, truth) if current else _stopped(bot)
+            yield from (f"bot {bot.id} on {truth.symbol}: {each}" for each in found)
+        if len(bots) != generation:
+            yield f"{len(bots)} bots were started on {truth.symbol}"
     resting = {client_id for truth in told for client_id in [*truth.resting, *truth.stops]}
     if resting != state.orders.keys():
         yield f"rests and is not known: {sorted(resting - state.orders.keys())}"
@@ -49,15 +55,21 @@ def _trades(truth: Truth, journal: Journal) -> Iterator[str]:
             yield f"{truth.symbol}: trades {what}: {sorted(found)[:4]}"
 
 
-def _bot(state: EngineState, bot: Bot, truth: Truth) -> Iterator[str]:
-    yield from _books(bot, truth)
+def _doubled(bot: Bot, witness: Witness) -> Iterator[str]:
+    for slot in bot.slots:
+        for side in Side:
+            most = witness.most[Place(bot.id, bot.version, slot.index, side)]
+            if most.quantity > slot.capacity:
+                yield f"{most.quantity} rested at once in {' and '.join(most.orders)}, for a slot of {slot.capacity}"
+
+
+def _running(state: EngineState, bot: Bot, truth: Truth) -> Iterator[str]:
     yield from _orders(state, bot, truth)
     if bot.status is not BotStatus.RUNNING:
-        yield f"the bot is {bot.status}"
-    amiss = state.reconciled.get(f"{bot.spec.mode} {truth.symbol}", ())
+        yield f"is {bot.status}"
+    amiss = state.reconciled.get(market_key(bot.spec.mode, truth.symbol), ())
     if any("short" in each for each in amiss):
         yield f"reconciling found {amiss}"
-    yield from violations(bot.slots)
     state.tickers[truth.symbol] = truth.ticker
     for slot in bot.slots:
         for side in Side:
@@ -66,20 +78,31 @@ def _bot(state: EngineState, bot: Bot, truth: Truth) -> Iterator[str]:
         yield from _protected(state, bot)
 
 
+def _stopped(bot: Bot) -> Iterator[str]:
+    if bot.status is not BotStatus.STOPPED or bot.live:
+        yield f"is {bot.status} with {bot.live}"
+    if bot.closable(bot.stop_price or ZERO):
+        yield f"still holds {bot.books.base}"
+
+
+def _money(bots: list[Bot], truth: Truth) -> Iterator[str]:
+    base = sum((bot.books.base for bot in bots), ZERO)
+    cash = sum((bot.books.cash + bot.books.fees_elsewhere - bot.books.invested for bot in bots), ZERO)
+    funding = sum((bot.books.funding for bot in bots), ZERO)
+    token = -sum((each.fee for each in truth.trades if each.fee_asset == TOKEN), ZERO)
+    for what, booked, real in (
+        ("base", base, truth.base),
+        ("quote", cash, truth.quote),
+        ("funding", funding, truth.funding),
+        (TOKEN, token, truth.token),
+    ):
+        if booked != real:
+            yield f"{truth.symbol}: the books moved {booked} of {what}, the exchange {real}"
+
+
 def _books(bot: Bot, truth: Truth) -> Iterator[str]:
-    books, market = bot.books, bot.market
-    moved = {market.quote: books.cash + books.fees_elsewhere - books.invested}
-    if market.perpetual:
-        if books.base != truth.position:
-            yield f"the books hold {books.base}, the position is {truth.position}"
-        if books.funding != truth.funding:
-            yield f"the books had {books.funding} of funding, the account {truth.funding}"
-    else:
-        moved[market.base] = books.base
-        moved["BNB"] = -sum((each.fee for each in truth.trades if each.fee_asset == "BNB"), ZERO)
-    for asset, amount in moved.items():
-        if amount != truth.moved[asset]:
-            yield f"the books moved {amount} {asset}, the exchange {truth.moved[asset]}"
+    books = bot.books
+    yield from violations(bot.slots)
     if books.identity_error(truth.ticker.last) != ZERO:
         yield f"the identity is off by {books.identity_error(truth.ticker.last)}"
     if books.base != sum((slot.held for slot in bot.slots), ZERO) - books.baseline:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
 
+from tests.kill_live.witness import Witness
 from tests.servers.binance.faults import Kind
 from tests.servers.binance.limits import Limits
 from tests.servers.binance.market import Market
@@ -20,6 +21,8 @@ from tests.servers.binance.walk import Walk
 
 D = Decimal
 SPOT, PERPETUAL = "BTC/USDT", "ETH/USDT:USDT"
+TOKEN = "BNB"
+"""What fees are taken in, in one world of three."""
 KEY, SECRET = "key-of-the-tests", "its-secret"
 STEP_SECONDS = 0.005
 VOLATILITY = 0.0015
@@ -46,6 +49,7 @@ class Exchange:
         """Open an account in which somebody else holds base and has orders resting."""
         self.server = BinanceServer(seed)
         self.server.add_key(KEY, SECRET)
+        self.witness = Witness()
         self.on_order: Callable[[], None] = lambda: None
         """Told of every order and cancel at the moment it is read from the socket."""
         self._random = random.Random(seed)
@@ -71,7 +75,7 @@ class Exchange:
 
     def _endow(self, seed: int) -> None:
         server = self.server
-        for asset, amount in (("BTC", D("0.5")), ("USDT", D(20_000)), ("BNB", D(5))):
+        for asset, amount in (("BTC", D("0.5")), ("USDT", D(20_000)), (TOKEN, D(5))):
             server.spot.deposit(asset, amount)
         server.spot.account().burns_bnb = seed % 3 == 0
         server.usdm.deposit(D(20_000))
@@ -101,7 +105,11 @@ class Exchange:
     def _told(self, answer: Answer) -> Answer:
         def tell_and_answer(call: Call) -> object:
             self.on_order()
-            return answer(call)
+            try:
+                return answer(call)
+            finally:
+                self.witness.look(self.spot.resting())
+                self.witness.look(self.perpetual.resting())
 
         return tell_and_answer
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
 from data.market import Ticker
 from data.orders import installation_of
 from data.values import ZERO, Side
-from tests.kill_live.exchange import PERPETUAL, SPOT, Exchange
+from tests.kill_live.exchange import PERPETUAL, SPOT, TOKEN, Exchange
 from tests.servers.binance.market import Market
 from tests.servers.binance.orders import Fill, Order
 
@@ -41,9 +41,11 @@ class Truth:
     accepted: Counter[str]
     """How many orders each of our client ids made."""
     trades: list[Trade]
-    moved: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
-    """What trading and funding did to each asset, by the exchange's own balances."""
-    position: Decimal = ZERO
+    base: Decimal = ZERO
+    """What trading did to it by the exchange's own balances, or the position of a perpetual."""
+    quote: Decimal = ZERO
+    token: Decimal = ZERO
+    """What was taken for fees of a third asset, negative."""
     funding: Decimal = ZERO
 
 
@@ -61,8 +63,9 @@ def _spot(exchange: Exchange) -> Truth:
     account = exchange.server.spot.account()
     told = _truth(SPOT, exchange.spot, account.open("BTCUSDT"), account.orders.values())
     told.trades = [_trade(each.fill, each.commission, each.asset) for each in account.trades]
-    for asset in ("BTC", "USDT", "BNB"):
-        told.moved[asset] = account.ledger.total(asset) - account.ledger.deposited[asset]
+    told.base, told.quote, told.token = (
+        account.ledger.total(asset) - account.ledger.deposited[asset] for asset in ("BTC", "USDT", TOKEN)
+    )
     return told
 
 
@@ -73,12 +76,10 @@ def _perpetual(exchange: Exchange) -> Truth:
     told.stops = [each.client_id for each in member.waiting() if ours(each.client_id)]
     told.accepted += Counter(each.client_id for each in member.conditionals.values())
     told.trades = [_trade(deal.fill, deal.fee, "USDT") for deal in member.deals]
-    for deal in member.deals:
-        signed = deal.fill.quantity if deal.fill.order.side == "BUY" else -deal.fill.quantity
-        told.moved["USDT"] -= signed * deal.fill.price + deal.fee
-    told.funding = sum((each.amount for each in member.account.incomes if each.kind == "FUNDING_FEE"), ZERO)
-    told.moved["USDT"] += told.funding
-    told.position = member.account.positions["ETHUSDT"].quantity
+    incomes = member.account.incomes
+    told.funding = sum((each.amount for each in incomes if each.kind == "FUNDING_FEE"), ZERO)
+    paid = sum((each.side.sign * each.price * each.quantity + each.fee for each in told.trades), ZERO)
+    told.base, told.quote = member.account.positions["ETHUSDT"].quantity, told.funding - paid
     return told
 
 

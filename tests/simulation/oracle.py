@@ -122,6 +122,9 @@ class Oracle:
         most = max(worth + grown[Side.BUY], grown[Side.SELL] - worth) / bot.spec.leverage
         equity = bot.books.invested + flow.quote + worth
         if most > equity * SLACK:
+            overtaken = self._overtaken(bot, draft.side, ONE) * (mark if draft.side is Side.SELL else ONE)
+            most -= overtaken / bot.spec.leverage
+        if most > equity * SLACK:
             self.problems.append(f"{draft.client_id}: bot {bot.id} needs {most} of margin and has {equity}")
 
     def _overtaken(self, bot: Bot, side: Side, fee: Decimal) -> Decimal:
@@ -252,6 +255,8 @@ class Oracle:
         if sum(1 for _ in self.truth.books[bot.market.symbol].resting()) >= filters.max_orders - ROOM:
             return
         for slot in bot.slots:
+            if slot.blocked and self.limits.max_total_exposure is not None:
+                continue
             crossing = {Side.BUY: slot.lower >= ticker.ask, Side.SELL: slot.upper <= ticker.bid}
             for side in Side:
                 lacking = missing(slot, side, filters)
@@ -263,7 +268,7 @@ class Oracle:
         copy = thaw(freeze(state))
         copy.tickers = dict(state.tickers)
         own = copy.bots[bot.id]
-        draft = own.slot_draft(own.slots[slot.index], side, OrderType.LIMIT_MAKER, quantity)
+        draft = own.slot_draft(own.slot(slot.index) or slot, side, OrderType.LIMIT_MAKER, quantity)
         now = state.tickers[bot.market.symbol].at
         return isinstance(check(copy, self.limits, draft, now), Approved)
 

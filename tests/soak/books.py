@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 
 from chatbot.folders import Folders
 from data.database import Database
 from data.journal import Journal
-from data.orders import installation_of
-from data.values import ZERO, Mode
+from data.orders import Fill, installation_of
+from data.values import ZERO, Mode, Side
 from engine.grid.slots import violations
 from engine.risk import RiskLimits
 from engine.runner import load_engine
@@ -19,7 +19,7 @@ from engine.state import Bot, EngineState
 from engine.views import BotStatus
 from tests.soak.exchange import Exchange
 
-Amounts = defaultdict[str, Decimal]
+UNIT = Decimal("0.00000001")
 
 
 def differences(home: Path, exchange: Exchange) -> tuple[list[str], int]:
@@ -31,9 +31,9 @@ def differences(home: Path, exchange: Exchange) -> tuple[list[str], int]:
         if journal.verify() != state.sequence:
             return ["the journal ends before the state"], 0
         trades = Counter((fill.symbol, fill.trade_id, fill.client_id) for fill in journal.fills(None, 1 << 30))
-        burnt = [fill for fill in journal.fills(None, 1 << 30) if fill.fee_asset == "BNB" and fill.fee]
-        elsewhere = sum((fill.fee for fill in burnt if not fill.symbol.startswith("BNB/")), ZERO)
-        found = [*_trades(trades, exchange), *_orders(state, exchange), *_money(state, exchange, elsewhere)]
+        burnt = sum((fill.fee for fill in journal.fills(None, 1 << 30) if _burns(fill)), ZERO)
+        found = [*_trades(trades, exchange), *_orders(state, exchange), *_spot(state, exchange, burnt)]
+        found += _perpetual(state, exchange)
         return [*found, *(words for bot in state.bots.values() for words in _bot(state, bot))], trades.total()
     finally:
         database.close()
@@ -61,14 +61,10 @@ def _trades(known: Counter[tuple[str, str, str]], exchange: Exchange) -> Iterato
         real[unified[booked.symbol], str(booked.fill.trade_id), booked.fill.order.client_id] += 1
     for deal in server.usdm.member().deals:
         order = deal.fill.order
-        real[f"{_base(order.symbol)}/USDT:USDT", str(deal.fill.trade_id), order.client_id] += 1
+        real[f"{order.symbol.removesuffix('USDT')}/USDT:USDT", str(deal.fill.trade_id), order.client_id] += 1
     for what, found in (("lost", real - known), ("doubled or invented", known - real)):
         if found:
             yield f"{found.total()} trades {what}: {sorted(found)[:4]}"
-
-
-def _base(symbol: str) -> str:
-    return symbol.removesuffix("USDT")
 
 
 def _orders(state: EngineState, exchange: Exchange) -> Iterator[str]:
@@ -85,39 +81,60 @@ def _orders(state: EngineState, exchange: Exchange) -> Iterator[str]:
             yield f"{name} has {order.remaining} left, at the exchange {resting[name]}"
 
 
-def _money(state: EngineState, exchange: Exchange, burnt: Decimal) -> Iterator[str]:
-    """Compare spot balances, positions and the wallet of perpetuals."""
-    server, spot, wallet = exchange.server, defaultdict[str, Decimal](Decimal), ZERO
-    spot["BNB"] -= burnt
-    positions = dict.fromkeys(server.usdm.markets, ZERO)
-    funding = dict.fromkeys(server.usdm.markets, ZERO)
+def _burns(fill: Fill) -> bool:
+    """Return whether a fee was paid of BNB that is in no book."""
+    return fill.fee_asset == "BNB" and not (fill.symbol.startswith("BNB/") and fill.side is Side.BUY)
+
+
+def _spot(state: EngineState, exchange: Exchange, burnt: Decimal) -> Iterator[str]:
+    moved = defaultdict[str, Decimal](Decimal, BNB=-burnt)
     for bot in state.bots.values():
-        books, market = bot.books, bot.market
-        moved = books.cash + books.fees_elsewhere - books.invested
-        if market.perpetual:
-            positions[f"{market.base}USDT"] += books.base
-            funding[f"{market.base}USDT"] += books.funding
-            # What a position cost is in no wallet until it is closed.
-            position = server.usdm.member().account.positions[f"{market.base}USDT"]
-            wallet += moved + position.quantity * position.entry
-        else:
-            spot[market.base] += books.base
-            spot[market.quote] += moved
-    ledger = server.spot.account().ledger
-    yield from _unequal("spot", spot, {name: ledger.total(name) - ledger.deposited[name] for name in ledger.balances})
-    account = server.usdm.member().account
-    yield from _unequal("position", positions, {name: each.quantity for name, each in account.positions.items()})
-    paid = defaultdict[str, Decimal](Decimal)
-    for income in account.incomes:
+        if not bot.market.perpetual:
+            moved[bot.market.base] += bot.books.base
+            moved[bot.market.quote] += _cash(bot)
+    ledger = exchange.server.spot.account().ledger
+    yield from _unequal("spot", moved, {name: ledger.total(name) - ledger.deposited[name] for name in ledger.balances})
+
+
+def _perpetual(state: EngineState, exchange: Exchange) -> Iterator[str]:
+    """Compare positions, funding, and what trading did to the wallet."""
+    member, bots = exchange.server.usdm.member(), [bot for bot in state.bots.values() if bot.market.perpetual]
+    books = {f"{bot.market.base}USDT": bot.books for bot in bots}
+    positions = member.account.positions
+    yield from _unequal(
+        "position",
+        {name: each.base for name, each in books.items()},
+        {name: each.quantity for name, each in positions.items()},
+    )
+    paid, cash = defaultdict[str, Decimal](Decimal), ZERO
+    for income in member.account.incomes:
         if income.kind == "FUNDING_FEE":
             paid[income.symbol] += income.amount
-    yield from _unequal("funding", funding, paid)
-    deposits = sum((each.amount for each in account.incomes if each.kind == "TRANSFER"), ZERO)
-    if account.wallet - deposits != wallet:
-        yield f"the books moved {wallet} USDT of the wallet of perpetuals, the exchange {account.wallet - deposits}"
+    yield from _unequal("funding", {name: each.funding for name, each in books.items()}, paid)
+    for deal in member.deals:
+        signed = deal.fill.quantity if deal.fill.order.side == "BUY" else -deal.fill.quantity
+        cash -= signed * deal.fill.price + deal.fee
+    moved = sum((_cash(bot) for bot in bots), ZERO) - sum(paid.values(), ZERO)
+    if moved != cash:
+        yield f"trading perpetuals moved {moved} USDT in the books, {cash} at the exchange"
+    yield from _wallet(moved + sum(paid.values(), ZERO), exchange)
 
 
-def _unequal(what: str, ours: dict[str, Decimal], theirs: dict[str, Decimal]) -> Iterator[str]:
+def _wallet(moved: Decimal, exchange: Exchange) -> Iterator[str]:
+    """Compare the wallet itself: each realised profit in it was rounded by the exchange."""
+    member = exchange.server.usdm.member()
+    open_ = sum((each.quantity * each.entry for each in member.account.positions.values()), ZERO)
+    deposits = sum((each.amount for each in member.account.incomes if each.kind == "TRANSFER"), ZERO)
+    changed = member.account.wallet - deposits
+    if abs(changed - moved - open_) > len(member.deals) * UNIT:
+        yield f"the wallet of perpetuals changed by {changed}, by the books by {moved + open_}"
+
+
+def _cash(bot: Bot) -> Decimal:
+    return bot.books.cash + bot.books.fees_elsewhere - bot.books.invested
+
+
+def _unequal(what: str, ours: Mapping[str, Decimal], theirs: Mapping[str, Decimal]) -> Iterator[str]:
     for name in sorted(ours.keys() | theirs.keys()):
         if ours.get(name, ZERO) != theirs.get(name, ZERO):
             yield f"{what} {name}: {ours.get(name, ZERO)} in the books, {theirs.get(name, ZERO)} at the exchange"

@@ -24,7 +24,7 @@ from engine.upkeep import reconcile_all
 from engine.views import BotStatus
 from tests.soak.exchange import specs
 
-CALM = 3
+CALM = 2
 """Comparisons after each other that must change nothing."""
 
 
@@ -94,9 +94,9 @@ async def _start(app: App, bots: int) -> None:
         outcome = await app.desk.ask(StartBot(at=app.clock.now(), by="soak", spec=spec, market=plan.market))
         if outcome.problem:
             raise ValueError(f"{spec.symbol}: {outcome.problem}")
-    while _sample(app).bots < bots:
+    orders = app.runner.engine.state.orders
+    while _sample(app).bots < bots or any(order.status is not OrderStatus.OPEN for order in orders.values()):
         await asyncio.sleep(0.1)
-    await _settle(app)
 
 
 async def _settle(app: App) -> None:
@@ -104,7 +104,7 @@ async def _settle(app: App) -> None:
     state, calm = app.runner.engine.state, 0
     before: tuple[object, ...] = ()
     while calm < CALM:
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1)
         try:
             await reconcile_all(app.runner)
         except ExchangeUnavailable:

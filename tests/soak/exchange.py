@@ -16,10 +16,11 @@ from tests.servers.binance.faults import Kind
 from tests.servers.binance.server import BinanceServer
 from tests.servers.binance.usdm_contracts import solana
 from tests.servers.binance.walk import Walk
+from tests.servers.binance.words import cut
 
 D = Decimal
 KEY, SECRET = "key-of-the-tests", "its-secret"
-SPOT = {"BTC/USDT": 50_000, "ETH/USDT": 2_500, "BNB/USDT": 500, "SOL/USDT": 100, "ETH/BTC": D("0.05")}
+SPOT = {"BTC/USDT": D(50_000), "ETH/USDT": D(2_500), "BNB/USDT": D(500), "SOL/USDT": D(100), "ETH/BTC": D("0.05")}
 PERPETUAL = {"BTC": 50_000, "ETH": 2_500, "SOL": 100, "LTC": 100, "DOT": 90, "AVAX": 80, "LINK": 70, "ATOM": 60}
 DIRECTIONS = (Direction.NEUTRAL, Direction.LONG, Direction.SHORT)
 STEP_SECONDS, VOLATILITY = 0.5, 0.0015
@@ -77,20 +78,29 @@ class Exchange:
             server.spot.deposit(asset, amount)
         server.spot.account().burns_bnb = True
         server.usdm.deposit(500_000)
+        rules = server.market("ETHBTC").spec
+        rules.step = rules.min_quantity = D("0.001")  # more digits than the money has would be rounded
+        # Fees of a market quoted in bitcoin must have a price.
+        server.spot.list(dataclasses.replace(rules, symbol="BNBBTC", base="BNB"), "0.01", "0.01001")
         for base, price in PERPETUAL.items():
             if f"{base}USDT" not in server.usdm.markets:
                 like = solana()
                 spec = dataclasses.replace(like.spec, symbol=f"{base}USDT", base=base)
                 server.usdm.list(dataclasses.replace(like, spec=spec), D(price), D(price) + spec.tick)
-        for market in (*server.spot.markets.values(), *server.usdm.markets.values()):
-            market.liquidity = (D(3_000) / (market.mid if market.spec.quote == "USDT" else D(2_500))).quantize(
-                market.spec.step
-            )
+        self._deepen(D(50_000))
+
+    def _deepen(self, worth: Decimal) -> None:
+        """Let every price level of every market offer so much, in dollars."""
+        for market in (*self.server.spot.markets.values(), *self.server.usdm.markets.values()):
+            dollars = market.mid if market.spec.quote == "USDT" else market.mid * SPOT["BTC/USDT"]
+            market.liquidity = max(cut(worth / dollars, market.spec.step), market.spec.step)
             market.move(market.bid, market.ask)
 
     def blow(self, every_seconds: float) -> None:
         """Let prices walk, requests and streams fail by chance, and something happen to everybody now and then."""
         server = self.server
+        # Little enough that orders of ours fill in parts, and enough for the initial inventories before.
+        self._deepen(D(300))
         for number, markets in enumerate((server.spot.markets, server.usdm.markets)):
             walk = Walk(markets, self._seed + number, VOLATILITY)
             self._tasks.append(asyncio.create_task(walk.run(STEP_SECONDS)))
@@ -141,14 +151,14 @@ def specs(bots: int) -> list[GridSpec]:
 
 
 def _spot(symbol: str, number: int) -> GridSpec:
-    price = D(SPOT[symbol])
+    price = SPOT[symbol]
     return GridSpec(
         symbol=symbol,
         mode=Mode.TESTNET,
         lower=price * D("0.97"),
         upper=price * D("1.03"),
-        levels=21 + number,
-        investment=D(3_000) if symbol.endswith("/USDT") else D("0.5"),
+        levels=18 + number % 5,
+        investment=D(3_000) if symbol.endswith("/USDT") else D("0.06"),
         trail_up=price * D("1.05") if number % 3 == 2 else None,
     )
 

@@ -21,7 +21,7 @@ from tests.soak.exchange import KEY, SECRET, Exchange
 from tests.soak.figures import Seen, table, verdict
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 180.0
+PATIENCE = 400.0
 Words = TypeVar("Words", Sample, Done)
 
 
@@ -98,6 +98,8 @@ class Soak:
         settings = {
             "operation_mode": "testnet",
             "exchange": {"name": "binance", "urls": self.exchange.server.urls},
+            # In the quote of a market, whatever that is; one of ours is quoted in bitcoin.
+            "grid": {"spot": {"min_order_size_usd": 0}},
             "risk_management": {
                 "max_bots": 1_000,
                 "max_open_orders": 100_000,
@@ -176,7 +178,7 @@ def main(arguments: Sequence[str]) -> int:
         bots=given.bots,
         seconds=given.minutes * 60,
         every_seconds=30,
-        reconcile_seconds=30,
+        reconcile_seconds=60,
         weather_seconds=15,
         seed=given.seed,
     )

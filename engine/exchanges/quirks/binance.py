@@ -153,7 +153,13 @@ def _money_moved(event: Mapping[str, Any]) -> list[Moved]:
 
 
 _DAY: Millis = 86_400_000
-_QUIET = {"fetchCurrencies": False, "fetchMargins": False, "warnOnFetchOpenOrdersWithoutSymbol": False}
+_QUIET = {
+    "fetchCurrencies": False,
+    "fetchMargins": False,
+    "warnOnFetchOpenOrdersWithoutSymbol": False,
+    # ccxt's ten seconds would let an order arrive that was already taken for lost.
+    "recvWindow": 5_000,
+}
 _OWN_ORDERS_STAY = {"selfTradePreventionMode": "EXPIRE_TAKER"}
 
 QUIRKS = Quirks(

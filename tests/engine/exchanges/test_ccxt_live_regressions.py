@@ -1,0 +1,71 @@
+"""Faults of the live adapter that once were: each had a way to lose word of an order, or of all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from data.events import OrderAccepted
+from data.market import MarketKind
+from data.values import Mode, Side
+from engine.clock import SystemClock
+from engine.exchanges.base import ExchangeUnavailable
+from engine.exchanges.ccxt_client import Client
+from engine.exchanges.ccxt_live import CcxtExchange
+from engine.execution import ARRIVAL_SECONDS
+from tests.contracts.live_venues import KEY, SECRET, LiveVenue
+from tests.engine.exchanges.live import HASTY, Perpetual, Spot, opened, rest, restored
+from tests.servers.binance.symbols import Spec
+
+ID = "bt-1-1-0b1"
+MINUTES = 5 * 60_000
+
+
+@pytest.fixture(params=[Spot, Perpetual])
+async def venue(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LiveVenue]:
+    async with opened(request.param(tmp_path)) as made:
+        yield made
+
+
+@pytest.fixture
+async def spot(tmp_path: Path) -> AsyncIterator[Spot]:
+    async with opened(Spot(tmp_path)) as made:
+        yield made
+
+
+def cut_user_streams(venue: LiveVenue) -> None:
+    users = venue.server.users if isinstance(venue, Spot) else venue.server.usdm.users
+    for peer in list(users.sockets.peers):
+        peer.cut()
+
+
+async def test_an_order_that_filled_in_part_before_a_restart_is_told_to_be_cancelled(venue: LiveVenue) -> None:
+    venue.server.clock_offset = -MINUTES
+    await rest(venue, quantity="2")
+    await venue.touch(ID)
+    venue.server.clock_offset = 0
+    await venue.restart()
+    (report,) = await venue.exchange.open_orders(venue.symbol)
+    assert 0 < report.filled < report.quantity
+    await venue.exchange.cancel(ID, venue.symbol)
+    await venue.inbox.until(lambda: venue.inbox.cancelled(ID) or None)
+
+
+async def test_an_order_on_a_market_nobody_knew_of_does_not_end_the_user_stream(spot: Spot) -> None:
+    await rest(spot)
+    spot.server.spot.list(Spec(symbol="NEWUSDT", base="NEW", quote="USDT"), "100.00", "100.01")
+    spot.server.spot.place_foreign("NEWUSDT", "BUY", "0.1", "90")
+    await spot.inbox.until(lambda: sum(isinstance(each, OrderAccepted) for each in spot.inbox.events) > 1 or None)
+    cut_user_streams(spot)
+    await spot.inbox.until(lambda: restored(spot.inbox) or None)
+    await spot.through(ID)
+
+
+@pytest.mark.parametrize("kind", list(MarketKind))
+def test_an_order_that_may_still_arrive_is_not_yet_absent(kind: MarketKind) -> None:
+    window = Client("binance", kind, clock=SystemClock()).ccxt.options["recvWindow"]
+    assert window / 1000 < ARRIVAL_SECONDS
