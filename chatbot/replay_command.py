@@ -39,6 +39,8 @@ def replay_file(
     if not columns.at:
         raise ValueError(f"candles: {candles} has no bars")
     market = market_of(spec.symbol, columns, spec.investment, given)
+    if market.perpetual:
+        raise ValueError(f"symbol: {spec.symbol!r} is a perpetual; accepted: a spot pair such as BTC/USDT")
     spec = msgspec.structs.replace(spec, symbol=market.symbol)
     with tempfile.TemporaryDirectory(prefix="batuta-replay-") as folder:
         database = Database(journal or Path(folder) / "journal.sqlite")

@@ -168,7 +168,7 @@ def _told_of(decision: Decision, outcome: Outcome, desk: Desk) -> Notice | None:
 def _filled(fill: Fill, bot: int, desk: Desk) -> Notice:
     view = desk.bot(bot)
     key = key_of(fill.client_id)
-    base, _slash, quote = fill.symbol.partition("/")
+    base, _slash, quote = fill.symbol.partition(":")[0].partition("/")
     whole = key is not None and key.slot < 0
     if fill.side is Side.BUY:
         did = _("Initial buy of {quantity} at {price}") if whole else _("Bought {quantity} at {price}")

@@ -9,6 +9,7 @@ import structlog
 from data.events import Reconciled
 from engine.account import Account
 from engine.exchanges.base import ExchangeUnavailable
+from engine.reconcile import differs_anew
 from engine.runner import Runner
 from engine.upkeep import reconcile_account
 
@@ -34,7 +35,8 @@ async def attend(runner: Runner, account: Account) -> None:
     while True:
         await account.interrupted.wait()
         account.interrupted.clear()
-        if await _reach(runner, account) is not None:
+        reached = await _reach(runner, account) is not None
+        if reached and not differs_anew(account, runner.clock.now()):
             pause = FIRST_PAUSE
         else:
             pause = await _pause(runner, pause)

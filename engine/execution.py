@@ -29,6 +29,9 @@ URGENT = (Lane.CANCEL, Lane.STOP)
 INQUIRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Waits between questions about an unknown order; the last one repeats."""
 
+CANCEL_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Waits before a cancel that got no answer is sent again; after the last one it is left to the next reconcile."""
+
 DENIALS = 2
 """Times the exchange must deny knowing an order before it counts as absent."""
 
@@ -55,6 +58,7 @@ class Execution:
         self._pace = Pace(clock, limits)
         self._queued: set[str] = set()
         self._sending: set[str] = set()
+        self._repeating: set[str] = set()
         self._unanswered: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -152,13 +156,28 @@ class Execution:
             return Unknown(client_id=approved.draft.client_id, message=repr(error))
 
     async def _cancel(self, request: CancelRequest) -> None:
+        if not await self._answered(request) and request.client_id not in self._repeating:
+            self._repeating.add(request.client_id)
+            self._spawn(self._cancel_again(request))
+
+    async def _answered(self, request: CancelRequest) -> bool:
+        """Send a cancel and return whether asking again is of no use."""
         try:
             await self._exchange.cancel(request.client_id, request.symbol)
         except ExchangeUnavailable as error:
-            # The order stays "cancelling"; the next reconcile finds it still open and asks again.
             log.warning("cancel_unanswered", client_id=request.client_id, reason=str(error))
+            return False
         except Exception:
+            # The order stays "cancelling"; the next reconcile finds it still open and asks again.
             log.exception("cancel_broke_off", client_id=request.client_id)
+        return True
+
+    async def _cancel_again(self, request: CancelRequest) -> None:
+        for seconds in CANCEL_SECONDS:
+            await self._clock.sleep(seconds)
+            if await self._answered(request):
+                break
+        self._repeating.discard(request.client_id)
 
     async def _inquire(self, identity: str, symbol: str) -> None:
         denials, waited, before = 0, 0.0, min(self._unanswered.get(identity, 0), len(INQUIRY_SECONDS))

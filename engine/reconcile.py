@@ -150,6 +150,11 @@ async def _lasting_gap(runner: Runner, account: Account, symbol: str) -> Gap:
     return gap if now - since >= LASTING else {}
 
 
+def differs_anew(account: Account, now: Millis) -> bool:
+    """Return whether a market differs from the books for too short a time to be believed."""
+    return any(now - since < LASTING for _, since in account.differs_since.values())
+
+
 def _untold(state: EngineState, account: Account, symbol: str) -> Gap:
     """Return the first order whose trades the exchange has owed us for several looks."""
     account.vain_looks = {identity: looks for identity, looks in account.vain_looks.items() if identity in state.orders}

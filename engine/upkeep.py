@@ -11,7 +11,7 @@ from data.values import ONE, Millis
 from engine.account import Account
 from engine.exchanges.base import ExchangeUnavailable
 from engine.pictures import bot_view
-from engine.reconcile import reconcile
+from engine.reconcile import differs_anew, reconcile
 from engine.recovery import lately_at_work, traders
 from engine.runner import Runner
 from engine.views import BotStatus
@@ -56,6 +56,9 @@ async def reconcile_account(runner: Runner, account: Account) -> tuple[Reconcile
         account.interrupted.set()
         raise
     account.connected, account.reconciled_at = True, runner.clock.now()
+    if differs_anew(account, account.reconciled_at):
+        # Whether that lasts must be known soon: until then a grid trades on what may not be there.
+        account.interrupted.set()
     _nudge(runner, account)
     return reports
 

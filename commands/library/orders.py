@@ -59,5 +59,7 @@ def _row(bot: BotView, order: Order) -> tuple[str, ...]:
     state = phrases.order_status(order.status)
     if order.status is OrderStatus.OPEN and order.filled:
         state = _("partly filled")
+    elif order.status is OrderStatus.OPEN and draft.type is OrderType.STOP_MARKET:
+        state = _("protective stop")
     at = _("market") if market else price(draft.price, bot.market.filters.price_tick)
     return (phrases.side(draft.side), at, size, distance, state)

@@ -41,8 +41,9 @@ async def balances(client: Client) -> list[Balance]:
 
 
 async def positions(client: Client) -> list[Position]:
-    """Return every open position."""
-    found = [told for told in await client.read("fetch_positions") if decimal(told.get("contracts"))]
+    """Return every open position on a market that is known; one listed a moment ago is nobody's grid."""
+    known, answer = client.ccxt.markets, await client.read("fetch_positions")
+    found = [told for told in answer if told["symbol"] in known and decimal(told.get("contracts"))]
     set_to: Mapping[str, Any] = {}
     if any(told.get("leverage") is None for told in found) and client.ccxt.has.get("fetchLeverages"):
         set_to = await client.read("fetch_leverages", [told["symbol"] for told in found])

@@ -10,7 +10,8 @@ from typing import Any
 import structlog
 
 from data.events import BalanceMoved, OrderAccepted, OrderCancelled, OrderFilled, RejectReason
-from data.orders import Fill
+from data.market import MarketKind
+from data.orders import Fill, installation_of
 from data.values import Millis, Mode
 from engine.exchanges.base import Emit, ExchangeUnavailable, MarketUnknown, StreamRestored
 from engine.exchanges.ccxt_client import Client
@@ -187,10 +188,7 @@ class UserStream:
             self._cancelled(client_id)
 
     async def _catch_up(self, since: Millis, until: Millis | None = None, symbols: Iterable[str] = ()) -> int:
-        """Ask for fills where orders of ours may have filled, tell those untold, and return how many came since we began.
-
-        What came before no stream owes us.
-        """
+        """Ask for fills where orders of ours may have filled, tell those untold; return how many the stream owed us."""
         untold, skew = 0, self._client.skew
         for symbol in set(symbols) or set(self._own.watched().values()):
             found: list[Fill] = []
@@ -242,8 +240,15 @@ class UserStream:
                 fill = await self._fills.fill(told)
                 if self._own.fresh(fill):
                     self._emit(OrderFilled(at=self._clock.now(), fill=fill))
+                    self._suspect(fill)
             case _:
                 self._over(told)
+
+    def _suspect(self, fill: Fill) -> None:
+        """Have the books compared when others, such as a liquidation, change a position that a grid counts on."""
+        foreign = installation_of(fill.client_id) is None and fill.symbol in self._own.markets
+        if foreign and self._client.kind is MarketKind.PERPETUAL:
+            self._emit(StreamRestored(mode=self._mode))
 
     async def _order(self, told: Mapping[str, Any]) -> None:
         symbol, exchange_id = str(told["symbol"]), str(told["id"])
@@ -264,7 +269,7 @@ class UserStream:
         client_id = self._own.client_id(symbol, exchange_id)
         if client_id is None or triggered_id(self._client, told):
             return
-        filled = decimal(told.get("filled")) * contract_size(self._client.ccxt.markets[symbol])
+        filled = decimal(told.get("filled")) * contract_size(self._client.ccxt.markets.get(symbol, {}))
         if over(told) and self._own.told(client_id) >= filled:
             self._cancelled(client_id)
         elif told.get("status") == "closed" and self._own.told(client_id) >= filled > 0:

@@ -23,7 +23,7 @@ from data.accounts import PositionBooks
 from data.grids import MarginMode
 from data.market import Market, MarketKind
 from data.orders import Draft
-from data.values import ONE, ZERO, Side, floor_to, plain
+from data.values import ONE, ZERO, Side, ceil_to, floor_to, plain, round_to
 from engine.exchanges.base import Balance, Position
 from engine.exchanges.book import Resting
 from engine.exchanges.wallets import Charge
@@ -149,8 +149,8 @@ class MarginAccount:
 
     def balance(self) -> Balance:
         """Return the wallet; what answers for positions and orders is locked."""
-        free = min(max(floor_to(self.free(), _UNIT), ZERO), max(self.wallet, ZERO))
-        return Balance(self.asset, free, self.wallet - free, MarketKind.PERPETUAL)
+        locked = ceil_to(self.wallet - min(max(self.free(), ZERO), max(self.wallet, ZERO)), _UNIT)
+        return Balance(self.asset, self.wallet - locked, locked, MarketKind.PERPETUAL)
 
     # -- what it pays for
 
@@ -312,4 +312,4 @@ def _close(held: Held, closed: Decimal, price: Decimal) -> Decimal:
 
 
 def _shown(value: Decimal, held: Held) -> Decimal:
-    return floor_to(value, held.market.filters.price_tick)
+    return round_to(value, held.market.filters.price_tick)

@@ -31,6 +31,8 @@ class OwnOrders:
         self._names: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._fills: OrderedDict[tuple[str, str, str], None] = OrderedDict()
         self._sending: dict[str, deque[Callable[[], None]]] = {}
+        self.markets: set[str] = set()
+        """Where there are, or were, orders of ours."""
 
     # -- names
 
@@ -45,8 +47,10 @@ class OwnOrders:
         self.alias(client_id, symbol, exchange_id)
         if client_id in self._orders:
             return False
-        watched = watched and installation_of(client_id) is not None
-        self._orders[client_id] = _Own(symbol, exchange_id, watched, filled)
+        ours = installation_of(client_id) is not None
+        if ours:
+            self.markets.add(symbol)
+        self._orders[client_id] = _Own(symbol, exchange_id, watched and ours, filled)
         _trim(self._orders)
         return True
 

@@ -1,6 +1,6 @@
 """How fast the hot paths are: every module here with a function `measure` is a benchmark.
 
-figures          what a benchmark hands back, and the machine it ran on
+figures           what a benchmark hands back, and the machine it ran on
 floor            an engine with bots on one market, stepped by hand
 generated        candles and journals made for measuring
 engine_process   `batuta run` in a process of its own, against loopback servers

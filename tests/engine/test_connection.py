@@ -12,6 +12,8 @@ from engine.clock import ManualClock
 from engine.connection import LONGEST_PAUSE, attend, reach_first
 from engine.exchanges.base import OrderReport, StreamRestored
 from engine.runner import Runner
+from engine.upkeep import reconcile_all
+from engine.views import BotStatus
 from tests.engine.fake_exchange import NOW, SYMBOL, FakeExchange
 from tests.engine.live import Live, living
 from tests.engine.test_accounts import bare
@@ -102,6 +104,19 @@ async def test_an_interruption_leads_to_one_comparison_however_often_it_is_told(
             await live.until(lambda: exchange.looks == 3)
             await live.settle()
         assert (exchange.looks, exchange.most_at_once) == (3, 1), "what was told meanwhile is looked at once more"
+
+
+async def test_a_difference_is_judged_before_the_next_round() -> None:
+    async with living() as live:
+        await live.start_bot()
+        await live.settle()
+        live.exchange.stolen = D("0.5")
+        async with attended(live.runner):
+            await reconcile_all(live.runner)
+            await live.pass_time(10)
+            assert live.bot.status is BotStatus.RUNNING, "balances may lag for a moment"
+            await live.pass_time(30)
+            assert live.bot.status is BotStatus.PAUSED
 
 
 async def test_a_comparison_that_fails_is_made_again_before_the_next_round() -> None:

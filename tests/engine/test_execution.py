@@ -167,6 +167,20 @@ async def test_a_cancel_without_an_answer_is_asked_for_again_at_the_next_reconci
         assert live.bot.status is BotStatus.PAUSED
 
 
+async def test_a_cancel_without_an_answer_is_soon_sent_again() -> None:
+    async with living() as live:
+        await live.start_bot()
+        await live.settle()
+        live.exchange.down = True
+        await live.runner.ask(PauseBot(at=NOW, by="t", bot=1))
+        await live.until(lambda: len(live.exchange.cancels) == 10)
+        await live.pass_time(2)
+        live.exchange.down = False
+        await live.pass_time(3)
+        await live.until(lambda: not live.bot.live)
+        assert live.exchange.matching.orders() == []
+
+
 async def test_an_order_is_asked_about_until_an_answer_makes_sense() -> None:
     clock = ManualClock(NOW)
     exchange = Buggy(clock)

@@ -43,13 +43,30 @@ def verdict(seen: Sequence[Seen]) -> str:
 def table(seen: Sequence[Seen]) -> Table:
     """Return all samples."""
     shown = Table(title="one engine under faults", title_justify="left")
-    for heading in ("s", "RSS MiB", "tasks", "sockets", "running", "orders", "inbox", "entries", "journal MiB", "requests", "faults"):
+    for heading in (
+        "s",
+        "RSS MiB",
+        "tasks",
+        "sockets",
+        "running",
+        "orders",
+        "inbox",
+        "entries",
+        "journal MiB",
+        "requests",
+        "faults",
+    ):
         shown.add_column(heading, justify="right")
     for each in seen:
         inside = each.inside
         counts = (inside.tasks, inside.sockets, inside.bots, inside.orders, inside.waiting, inside.entries)
         numbers = (f"{count:,}" for count in counts)
         shown.add_row(
-            f"{each.seconds:.0f}", f"{inside.resident:.1f}", *numbers, f"{each.disk:.1f}", f"{each.requests:,}", f"{each.faults:,}"
+            f"{each.seconds:.0f}",
+            f"{inside.resident:.1f}",
+            *numbers,
+            f"{each.disk:.1f}",
+            f"{each.requests:,}",
+            f"{each.faults:,}",
         )
     return shown

@@ -120,7 +120,12 @@ class Soak:
         command = (sys.executable, "-m", "tests.soak.engine", str(self._home), str(self._plan.bots))
         with (self._home / "stderr.txt").open("wb") as stderr:
             self._process = await asyncio.create_subprocess_exec(
-                *command, cwd=ROOT, env=own, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=stderr
+                *command,
+                cwd=ROOT,
+                env=own,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=stderr,
             )
 
     async def _ask(self, word: str, kind: type[Words]) -> Words:
@@ -159,7 +164,9 @@ class Soak:
 def report(result: Result, console: Console) -> None:
     """Print all that was seen."""
     console.print(table(result.seen))
-    console.print(f"{result.orders:,} orders, {result.trades:,} trades; faults {dict(result.faults)}; {dict(result.weather)}")
+    console.print(
+        f"{result.orders:,} orders, {result.trades:,} trades; faults {dict(result.faults)}; {dict(result.weather)}"
+    )
     console.print(f"came to rest in {result.settled_seconds:.1f} s; {len(result.doubled)} orders doubled")
     for words in (*result.amiss, *result.mistakes[:20]):
         console.print(f"AMISS {words}", soft_wrap=True)

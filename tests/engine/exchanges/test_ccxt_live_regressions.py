@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from decimal import Decimal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from data.events import OrderAccepted
 from data.market import MarketKind
-from data.values import Mode, Side
 from engine.clock import SystemClock
-from engine.exchanges.base import ExchangeUnavailable
 from engine.exchanges.ccxt_client import Client
-from engine.exchanges.ccxt_live import CcxtExchange
 from engine.execution import ARRIVAL_SECONDS
-from tests.contracts.live_venues import KEY, SECRET, LiveVenue
-from tests.engine.exchanges.live import HASTY, Perpetual, Spot, opened, rest, restored
+from tests.contracts.live_venues import LiveVenue
+from tests.engine.exchanges.live import Perpetual, Spot, opened, rest, restored
 from tests.servers.binance.symbols import Spec
 
 ID = "bt-1-1-0b1"
@@ -59,10 +55,30 @@ async def test_an_order_on_a_market_nobody_knew_of_does_not_end_the_user_stream(
     await rest(spot)
     spot.server.spot.list(Spec(symbol="NEWUSDT", base="NEW", quote="USDT"), "100.00", "100.01")
     spot.server.spot.place_foreign("NEWUSDT", "BUY", "0.1", "90")
-    await spot.inbox.until(lambda: sum(isinstance(each, OrderAccepted) for each in spot.inbox.events) > 1 or None)
+    await spot.inbox.until(lambda: any(isinstance(each, OrderAccepted) for each in spot.inbox.events) or None)
     cut_user_streams(spot)
     await spot.inbox.until(lambda: restored(spot.inbox) or None)
     await spot.through(ID)
+
+
+async def test_a_position_on_a_market_nobody_knew_of_hides_none_of_the_others(tmp_path: Path) -> None:
+    async with opened(Perpetual(tmp_path)) as venue:
+        await rest(venue)
+        await venue.through(ID)
+        usdm = venue.server.usdm
+        known = usdm.contracts["BTCUSDT"]
+        usdm.list(replace(known, spec=replace(known.spec, symbol="NEWUSDT", base="NEW")), "100.00", "100.01")
+        usdm.place_foreign("NEWUSDT", "BUY", "0.1")
+        assert [each.symbol for each in await venue.exchange.positions()] == [venue.symbol]
+
+
+async def test_a_position_that_others_change_has_the_books_compared(tmp_path: Path) -> None:
+    async with opened(Perpetual(tmp_path)) as venue:
+        await rest(venue)
+        await venue.through(ID)
+        before = restored(venue.inbox)
+        venue.server.usdm.place_foreign("BTCUSDT", "SELL", "1", reduce_only=True)
+        await venue.inbox.until(lambda: restored(venue.inbox) > before or None)
 
 
 @pytest.mark.parametrize("kind", list(MarketKind))

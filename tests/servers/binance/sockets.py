@@ -31,6 +31,8 @@ class Peer:
         self.silent = False
         self.remembered: Json = {}
         """What the protocol of this connection remembers, such as its user subscription."""
+        self.writing: Callable[[str], None] = lambda text: None
+        """Told of every message at the moment it is handed to the socket."""
         self._faults = faults
         self._queue: asyncio.Queue[tuple[str, float]] = asyncio.Queue()
         self._held: list[str] = []
@@ -79,6 +81,7 @@ class Peer:
                 text, wait = await self._queue.get()
                 if wait:
                     await asyncio.sleep(wait)
+                self.writing(text)
                 await self.socket.send_str(text)
 
 
