@@ -11,10 +11,12 @@ LIVE_KILLS ?= 25
 SEEDS ?= 10000
 START ?= 1
 JOBS ?= 2
+MINUTES ?= 30
+BOTS ?= 20
 DEPENDENCIES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench soak soak-kills docs clean
+.PHONY: help demo run test check bench soak soak-kills soak-live docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -46,6 +48,9 @@ soak-kills: .venv/.dev ## kill a trading engine some thousand times (KILLS=, WOR
 	@BATUTA_KILL_WORLDS=$(WORLDS) BATUTA_KILLS_PER_WORLD=$(KILLS) $(BIN)/python -m pytest -q -s tests/kill $(ARGS)
 	@BATUTA_LIVE_KILL_WORLDS=$(LIVE_WORLDS) BATUTA_LIVE_KILLS_PER_WORLD=$(LIVE_KILLS) \
 		$(BIN)/python -m pytest -q -s tests/kill_live $(ARGS)
+
+soak-live: .venv/.dev ## let many bots trade under faults, watch memory, compare the books (MINUTES=, BOTS=)
+	@$(BIN)/python -m tests.soak.run --minutes $(MINUTES) --bots $(BOTS) $(ARGS)
 
 docs: .venv/.dev ## regenerate the generated documentation and the translation template
 	@$(BIN)/python -m commands.reference

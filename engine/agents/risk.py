@@ -72,7 +72,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     at_work: bool
     """Whether any bot has or wants orders."""
-    connected: bool
+    lost_ms: Millis
+    """Time since the exchange was first seen not to answer; 0 while it does."""
     price_ms: Millis
     """Age of the oldest price a bot at work rests on."""
     equity_ms: Millis
@@ -133,10 +134,12 @@ def judge_data(facts: Facts, limits: Limits) -> Verdict:
     """Return what the age of our knowledge asks for; nothing as long as no bot is at work."""
     if not facts.at_work:
         return Verdict(TradingState.ACTIVE, Cause.WELL)
-    if not facts.connected:
-        return Verdict(TradingState.HALTED, Cause.DISCONNECTED)
-    age = max(facts.price_ms, facts.equity_ms)
-    cause = Cause.STALE if facts.price_ms >= facts.equity_ms else Cause.EQUITY_UNKNOWN
+    ages = (
+        (facts.lost_ms, Cause.DISCONNECTED),
+        (facts.price_ms, Cause.STALE),
+        (facts.equity_ms, Cause.EQUITY_UNKNOWN),
+    )
+    age, cause = max(ages, key=lambda each: each[0])
     if age >= limits.halt_ms:
         return Verdict(TradingState.HALTED, cause)
     if age >= limits.stale_ms:
@@ -187,6 +190,7 @@ class RiskAgent:
         self._transferred = ZERO
         self._latched: Verdict | None = None
         self._known_at: Millis | None = None
+        self._lost_at: Millis | None = None
         self._well = 0
 
     async def advise(self, desk: Desk, now: Millis) -> Sequence[Advice]:
@@ -231,9 +235,11 @@ class RiskAgent:
     def _facts(self, bots: Sequence[BotView], view: EngineView, equity: Decimal | None, now: Millis) -> Facts:
         working = [bot for bot in bots if bot.status in _AT_WORK]
         known_at = view.started_at if self._known_at is None else self._known_at
+        # One question without an answer is no lost exchange: the next comparison of the books may reach it.
+        self._lost_at = None if view.connected else self._lost_at or now
         return Facts(
             at_work=bool(working),
-            connected=view.connected,
+            lost_ms=0 if self._lost_at is None else now - self._lost_at,
             price_ms=max((price_age(bot, view.started_at, now) for bot in working), default=0),
             equity_ms=0 if equity is not None else max(0, now - known_at),
         )

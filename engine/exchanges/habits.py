@@ -10,6 +10,8 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
 
     silence_seconds: float = 10
     """How long prices may stand still before they are asked for."""
+    mark_silence_seconds: float = 10
+    """How long mark prices, which come by the second on a stream of their own, may stand still."""
     probe_seconds: float = 60
     """How often a user stream's word is checked by asking for fills."""
     settling_seconds: float = 10

@@ -252,9 +252,7 @@ class LiveOrders:
             status=status,
         )
         if client_id:
-            self._own.learn(
-                client_id, symbol, exchange_id, watched=status is OrderStatus.OPEN, filled=report.filled
-            )
+            self._own.learn(client_id, symbol, exchange_id, watched=status is OrderStatus.OPEN, filled=report.filled)
         return report
 
     def _size(self, symbol: str) -> Decimal:

@@ -24,9 +24,11 @@ class LivePrices:
         """Follow nothing yet."""
         self._feed, self._emit, self._clock = feed, emit, feed.client.clock
         self._silence, self._poll_pause = habits.silence_seconds, habits.poll_seconds
+        self._mark_silence = habits.mark_silence_seconds
         self._tasks: dict[str, list[asyncio.Task[None]]] = {}
         self._known: dict[str, Ticker] = {}
         self._heard: dict[str, Millis] = {}
+        self._marked: dict[str, Millis] = {}
 
     async def follow(self, symbols: frozenset[str]) -> None:
         """Emit tickers of exactly these markets."""
@@ -58,6 +60,7 @@ class LivePrices:
             work.append(persist(lambda: self._listen_for(symbol, feed.next_last, self._last), clock))
         if feed.client.kind is MarketKind.PERPETUAL and feed.streams_marks:
             work.append(persist(lambda: self._listen_for(symbol, feed.next_mark, self._mark), clock))
+            work.append(persist(lambda: self._watch_marks(symbol), clock))
         return work
 
     async def _listen(self, symbol: str) -> None:
@@ -93,11 +96,23 @@ class LivePrices:
         if (ticker.bid, ticker.ask) != (before.bid, before.ask):
             await self._feed.drop_streams()
 
+    async def _watch_marks(self, symbol: str) -> None:
+        """Ask when the stream of mark prices says nothing while that of quotes may well go on."""
+        await self._clock.sleep(self._mark_silence)
+        known = self._known.get(symbol)
+        if known is None or self._clock.now() - self._marked.get(symbol, 0) < self._mark_silence * 1000:
+            return
+        price = await self._feed.mark(symbol)
+        self._mark(symbol, price)
+        if price != known.mark:
+            await self._feed.drop_streams()
+
     async def _ask(self, symbol: str) -> Ticker:
         quote = await self._feed.quote(symbol)
         mark = None
         if self._feed.client.kind is MarketKind.PERPETUAL:
             mark = await self._feed.mark(symbol)
+            self._marked[symbol] = self._clock.now()
         return self._moved(quote, mark)
 
     def _moved(self, quote: Quote, mark: Decimal | None = None) -> Ticker:
@@ -115,7 +130,7 @@ class LivePrices:
             self._change(Ticker(symbol, known.bid, known.ask, price, self._clock.now(), known.mark))
 
     def _mark(self, symbol: str, price: Decimal) -> None:
-        known = self._known[symbol]
+        known, self._marked[symbol] = self._known[symbol], self._clock.now()
         self._change(Ticker(symbol, known.bid, known.ask, known.last, self._clock.now(), price))
 
     def _change(self, ticker: Ticker) -> None:

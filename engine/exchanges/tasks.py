@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
+import structlog
+
 from engine.clock import Clock
 from engine.exchanges.base import ExchangeUnavailable, MarketUnknown
 
 _MINUTE = 60_000
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
+
+log = structlog.get_logger(__name__)
 
 
 def spawn(work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
@@ -38,6 +42,11 @@ async def persist(attempt: Callable[[], Awaitable[None]], clock: Clock) -> None:
         except (ExchangeUnavailable, MarketUnknown):
             if clock.now() - started > _MINUTE:
                 pause = _FIRST_PAUSE  # it worked for a while before it broke
+            await clock.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+        except Exception:
+            # One message that nobody understands must not end for ever what listens to all others.
+            log.exception("attempt_broke_off")
             await clock.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from time import perf_counter_ns
-from typing import TypeVar
+from typing import TypeVar, assert_never
 
 import msgspec
 
@@ -22,8 +23,8 @@ KEYS = {"engine": ("key-of-the-engine", "its-secret"), "plain": ("key-of-the-oth
 ORDER = "POST /api/v3/order"
 REST_SECONDS = 0.125
 """Left between two measurements: the engine keeps below the order limits of the exchange."""
-PATIENCE = 20.0
-TICK = Decimal("0.01")
+PATIENCE = 2.0
+PRICE, TICK = Decimal(50_000), Decimal("0.01")
 
 
 class Refuse(msgspec.Struct, frozen=True, tag=True):
@@ -42,6 +43,7 @@ class Clear(msgspec.Struct, frozen=True, tag=True):
 
 Wish = Refuse | Ticks | Clear
 T = TypeVar("T")
+_WISH: msgspec.json.Decoder[Wish] = msgspec.json.Decoder(Wish)
 
 
 class _Noting(FaultScript):
@@ -65,7 +67,7 @@ class _Exchange:
         self.server.lift_limits()
         for account, (key, secret) in KEYS.items():
             self.server.add_key(key, secret, account=account)
-            for asset, amount in (("USDT", 10_000_000), ("BTC", 100)):
+            for asset, amount in (("USDT", "10000000"), ("BTC", "100")):
                 self.server.spot.deposit(asset, amount, account)
         self._noting = self.server.rest.faults = _Noting()
         self._written_at = 0
@@ -84,19 +86,21 @@ class _Exchange:
                 self.server.spot.cancel(order, "by-hand")
 
     async def ticks(self, count: int) -> list[int]:
-        """Return nanoseconds from ticker to order."""
-        market, found = self.server.market("BTCUSDT"), []
-        middle = market.bid
+        """Return nanoseconds from ticker to order; a ticker that brings none counts for nothing."""
         for peer in self.server.streams.peers:
             peer.writing = self._written
-        for number in range(count):
-            self._noting.order.clear()
-            bid = middle + TICK * (1 + number % 7)
-            market.move(bid, bid + TICK)
-            async with asyncio.timeout(PATIENCE):
-                await self._noting.order.wait()
-            found.append(self._noting.read_at - self._written_at)
-            await asyncio.sleep(REST_SECONDS)
+        found: list[int] = []
+        async with asyncio.timeout(count * PATIENCE):
+            for number in itertools.cycle(range(7)):
+                await asyncio.sleep(REST_SECONDS)
+                self._noting.order.clear()
+                bid = PRICE + TICK * number
+                self.server.market("BTCUSDT").move(bid, bid + TICK)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._noting.order.wait(), PATIENCE)
+                    found.append(self._noting.read_at - self._written_at)
+                if len(found) == count:
+                    break
         return found
 
     def _written(self, _text: str) -> None:
@@ -110,7 +114,7 @@ async def _serve() -> None:
     async with exchange.server:
         _say(exchange.server.urls)
         while line := await reader.readline():
-            match msgspec.json.decode(line, type=Wish):  # type: ignore[arg-type]
+            match _WISH.decode(line):
                 case Refuse():
                     exchange.refuse()
                     _say([])
@@ -119,6 +123,8 @@ async def _serve() -> None:
                     _say([])
                 case Ticks(count):
                     _say(await exchange.ticks(count))
+                case unknown:
+                    assert_never(unknown)
 
 
 def _say(words: object) -> None:

@@ -29,7 +29,6 @@ from engine.risk import Approved, RiskLimits
 from engine.runner import Runner
 from tests.benchmarks.exchange_process import (
     KEYS,
-    PATIENCE,
     REST_SECONDS,
     Clear,
     ExchangeProcess,
@@ -41,6 +40,7 @@ from tests.benchmarks.figures import Figure, Size, Target, folder_on_disk, laten
 
 SYMBOL = "BTC/USDT"
 FAR = Decimal(40_000)
+PATIENCE = 20.0
 QUANTITY = Decimal("0.001")
 MORE = Target(500)
 """Microseconds that our adapter may add to an order."""
@@ -113,14 +113,18 @@ async def _engine(exchange: ExchangeProcess, folder: Path, tag: str) -> AsyncIte
         levels=20,
         investment=Decimal(20_000),
     )
+    resting = asyncio.Event()
+    runner.observers.append(lambda _: resting.set() if _rests(runner, spec) else None)
     await runner.ask(StartBot(at=runner.clock.now(), by="measured", spec=spec, market=market))
-    orders = runner.engine.state.orders
-    async with asyncio.timeout(PATIENCE):
-        while len(orders) < spec.levels - 1 or any(order.status is not OrderStatus.OPEN for order in orders.values()):
-            await asyncio.sleep(0.01)
+    await asyncio.wait_for(resting.wait(), PATIENCE)
     yield
     await runner.stop()
     database.close()
+
+
+def _rests(runner: Runner, spec: GridSpec) -> bool:
+    orders = runner.engine.state.orders.values()
+    return len(orders) == spec.levels - 1 and all(order.status is OrderStatus.OPEN for order in orders)
 
 
 @asynccontextmanager

@@ -28,18 +28,18 @@ STEP_SECONDS = 0.005
 VOLATILITY = 0.0015
 ORDERS = {"/api/v3/order", "/fapi/v1/order", "/fapi/v1/algoOrder"}
 CHANGES: dict[Kind, float] = {
-    "drop_before": 0.01,
-    "drop_after": 0.015,
-    "timeout_before": 0.01,
-    "timeout_after": 0.015,
+    "drop_before": 0.02,
+    "drop_after": 0.03,
+    "timeout_before": 0.02,
+    "timeout_after": 0.03,
     "delay": 0.02,
     "delay_before": 0.02,
-    "html_after": 0.005,
-    "truncate": 0.005,
-    "sever": 0.005,
+    "html_after": 0.01,
+    "truncate": 0.01,
+    "sever": 0.01,
 }
-READS: dict[Kind, float] = {"drop_before": 0.004, "html": 0.002, "truncate": 0.002, "delay": 0.01}
-EVENTS: dict[Kind, float] = {"lose": 0.01, "duplicate": 0.02, "reorder": 0.01, "late": 0.005, "cut": 0.003}
+READS: dict[Kind, float] = {"drop_before": 0.008, "html": 0.004, "truncate": 0.004, "delay": 0.02}
+EVENTS: dict[Kind, float] = {"lose": 0.02, "duplicate": 0.04, "reorder": 0.02, "late": 0.01, "cut": 0.006}
 
 
 class Exchange:

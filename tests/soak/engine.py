@@ -20,6 +20,7 @@ from data.events import StartBot
 from data.orders import OrderStatus
 from engine.clock import SystemClock
 from engine.exchanges.base import ExchangeUnavailable
+from engine.outcome import Outcome
 from engine.upkeep import reconcile_all
 from engine.views import BotStatus
 from tests.soak.exchange import specs
@@ -94,9 +95,16 @@ async def _start(app: App, bots: int) -> None:
         outcome = await app.desk.ask(StartBot(at=app.clock.now(), by="soak", spec=spec, market=plan.market))
         if outcome.problem:
             raise ValueError(f"{spec.symbol}: {outcome.problem}")
-    orders = app.runner.engine.state.orders
-    while _sample(app).bots < bots or any(order.status is not OrderStatus.OPEN for order in orders.values()):
-        await asyncio.sleep(0.1)
+    state, at_work = app.runner.engine.state, asyncio.Event()
+
+    def look(_: Outcome) -> None:
+        settled = all(order.status is OrderStatus.OPEN for order in state.orders.values())
+        if settled and all(bot.status is BotStatus.RUNNING for bot in state.bots.values()):
+            at_work.set()
+
+    app.runner.observers.append(look)
+    await at_work.wait()
+    app.runner.observers.remove(look)
 
 
 async def _settle(app: App) -> None:
@@ -118,11 +126,10 @@ async def _settle(app: App) -> None:
 def _sample(app: App) -> Sample:
     state = app.runner.engine.state
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
     return Sample(
         resident=pages * os.sysconf("SC_PAGE_SIZE") / 2**20,
         tasks=len(asyncio.all_tasks()),
-        sockets=sum(str(os.readlink(link)).startswith("socket:") for link in links if link.is_symlink()),
+        sockets=len([each for each in Path("/proc/self/fd").iterdir() if each.is_socket()]),
         entries=state.sequence,
         orders=len(state.orders),
         bots=sum(bot.status is BotStatus.RUNNING for bot in state.active_bots()),

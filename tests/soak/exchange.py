@@ -25,40 +25,46 @@ PERPETUAL = {"BTC": 50_000, "ETH": 2_500, "SOL": 100, "LTC": 100, "DOT": 90, "AV
 DIRECTIONS = (Direction.NEUTRAL, Direction.LONG, Direction.SHORT)
 STEP_SECONDS, VOLATILITY = 0.5, 0.0015
 CHANGES: dict[Kind, float] = {
-    "drop_before": 0.003,
-    "drop_after": 0.003,
-    "timeout_before": 0.002,
-    "timeout_after": 0.002,
+    "drop_before": 0.002,
+    "drop_after": 0.002,
+    "timeout_before": 0.001,
+    "timeout_after": 0.001,
     "delay": 0.01,
-    "delay_before": 0.003,
-    "html": 0.002,
-    "html_after": 0.001,
-    "error": 0.001,
-    "error_after": 0.001,
-    "truncate": 0.001,
-    "sever": 0.001,
-    "throttle": 0.0005,
+    "delay_before": 0.002,
+    "html": 0.001,
+    "html_after": 0.0005,
+    "error": 0.0005,
+    "error_after": 0.0005,
+    "truncate": 0.0005,
+    "sever": 0.0005,
+    "throttle": 0.0002,
     "clock": 0.0005,
 }
 READS: dict[Kind, float] = {
-    "drop_before": 0.004,
-    "html": 0.004,
-    "error": 0.002,
-    "truncate": 0.002,
-    "sever": 0.002,
+    "drop_before": 0.002,
+    "html": 0.002,
+    "error": 0.001,
+    "truncate": 0.001,
+    "sever": 0.001,
     "delay": 0.01,
-    "throttle": 0.0005,
+    "throttle": 0.0002,
 }
 EVENTS: dict[Kind, float] = {
-    "lose": 0.003,
+    "lose": 0.001,
     "duplicate": 0.01,
     "reorder": 0.005,
     "late": 0.003,
-    "garble": 0.0003,
-    "cut": 0.0005,
-    "silence": 0.0002,
+    "garble": 0.0001,
+    "cut": 0.0002,
+    "silence": 0.00005,
 }
-QUOTES: dict[Kind, float] = {"lose": 0.001, "duplicate": 0.001, "garble": 0.00001, "cut": 0.0001, "silence": 0.00005}
+QUOTES: dict[Kind, float] = {
+    "lose": 0.001,
+    "duplicate": 0.001,
+    "garble": 0.00001,
+    "cut": 0.00005,
+    "silence": 0.00002,
+}
 JUMPS = (-4_000, -1_500, 700, 1_500, 6_000)
 """Milliseconds by which the exchange's clock suddenly differs from ours."""
 
@@ -74,10 +80,10 @@ class Exchange:
         self._tasks: list[asyncio.Task[None]] = []
         server = self.server
         server.add_key(KEY, SECRET)
-        for asset, amount in (("USDT", 500_000), ("BTC", 5), ("ETH", 50), ("SOL", 500), ("BNB", 200)):
+        for asset, amount in (("USDT", "500000"), ("BTC", "5"), ("ETH", "50"), ("SOL", "500"), ("BNB", "200")):
             server.spot.deposit(asset, amount)
         server.spot.account().burns_bnb = True
-        server.usdm.deposit(500_000)
+        server.usdm.deposit("500000")
         rules = server.market("ETHBTC").spec
         rules.step = rules.min_quantity = D("0.001")  # more digits than the money has would be rounded
         # Fees of a market quoted in bitcoin must have a price.

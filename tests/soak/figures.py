@@ -11,6 +11,7 @@ from tests.soak.engine import Sample
 
 FLAT = 12.0
 """MiB an hour that memory may seem to grow by: samples are noisy, and half an hour is short."""
+_HEADINGS = ("s", "RSS MiB", "tasks", "sockets", "run", "orders", "inbox", "entries", "disk MiB", "requests", "faults")
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -36,37 +37,18 @@ def verdict(seen: Sequence[Seen]) -> str:
     """Return in words whether memory is flat."""
     start, middle, end = (seen[place].inside.resident for place in (0, len(seen) // 2, -1))
     grown = slope(seen)
-    flat = "flat" if grown <= FLAT else "GROWING"
-    return f"memory {flat}: {start:.1f} MiB, {middle:.1f} half-way, {end:.1f} at the end; {grown:+.1f} MiB/h in the second half"
+    flat, hourly = "flat" if grown <= FLAT else "GROWING", f"{grown:+.1f} MiB/h in the second half"
+    return f"memory {flat}: {start:.1f} MiB, {middle:.1f} half-way, {end:.1f} at the end; {hourly}"
 
 
 def table(seen: Sequence[Seen]) -> Table:
     """Return all samples."""
     shown = Table(title="one engine under faults", title_justify="left")
-    for heading in (
-        "s",
-        "RSS MiB",
-        "tasks",
-        "sockets",
-        "running",
-        "orders",
-        "inbox",
-        "entries",
-        "journal MiB",
-        "requests",
-        "faults",
-    ):
+    for heading in _HEADINGS:
         shown.add_column(heading, justify="right")
     for each in seen:
         inside = each.inside
         counts = (inside.tasks, inside.sockets, inside.bots, inside.orders, inside.waiting, inside.entries)
-        numbers = (f"{count:,}" for count in counts)
-        shown.add_row(
-            f"{each.seconds:.0f}",
-            f"{inside.resident:.1f}",
-            *numbers,
-            f"{each.disk:.1f}",
-            f"{each.requests:,}",
-            f"{each.faults:,}",
-        )
+        row = [f"{each.seconds:.0f}", f"{inside.resident:.1f}", *(f"{count:,}" for count in counts)]
+        shown.add_row(*row, f"{each.disk:.1f}", f"{each.requests:,}", f"{each.faults:,}")
     return shown

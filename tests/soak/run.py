@@ -186,7 +186,7 @@ def main(arguments: Sequence[str]) -> int:
         seconds=given.minutes * 60,
         every_seconds=30,
         reconcile_seconds=60,
-        weather_seconds=15,
+        weather_seconds=60,
         seed=given.seed,
     )
     console = Console(width=None if sys.stdout.isatty() else 160)

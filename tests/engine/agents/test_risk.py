@@ -213,15 +213,31 @@ async def test_a_drawdown_met_during_a_stale_spell_outlives_it() -> None:
     assert scene.state is HALTED
 
 
-async def test_a_lost_exchange_halts_while_a_bot_is_at_work() -> None:
+async def test_an_exchange_that_stays_lost_halts_while_a_bot_is_at_work() -> None:
+    scene = Scene()
+    await scene.look()
+    scene.desk.connected = False
+    await scene.look()
+
+    await scene.look(later=LIMITS.halt_ms)
+
+    assert scene.state is HALTED
+    assert scene.desk.engine().trading_state_reason == "exchange is disconnected"
+
+
+async def test_one_question_without_an_answer_takes_no_order_off() -> None:
     scene = Scene()
     await scene.look()
     scene.desk.connected = False
 
     await scene.look()
+    assert scene.state is ACTIVE
+    scene.desk.connected = True
+    await scene.look()
+    scene.desk.connected = False
+    await scene.look()
 
-    assert scene.state is HALTED
-    assert scene.desk.engine().trading_state_reason == "exchange is disconnected"
+    assert scene.state is ACTIVE
 
 
 async def test_an_unknown_equity_restricts_and_is_no_loss() -> None:

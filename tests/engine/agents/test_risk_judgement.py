@@ -67,19 +67,18 @@ def test_a_worse_equity_never_gives_a_freer_state(
     )
 
 
-@given(limits, ages, ages, ages, st.booleans(), states, states, st.booleans())
+@given(limits, ages, ages, ages, ages, states, states)
 def test_older_data_never_gives_a_freer_state(
     within: Limits,
     price: int,
     equity: int,
     more: int,
-    connected: bool,
+    lost: int,
     current: TradingState,
     latched: TradingState,
-    still: bool,
 ) -> None:
-    fresh = judge_data(Facts(at_work=True, connected=connected, price_ms=price, equity_ms=equity), within).state
-    later = Facts(at_work=True, connected=connected and still, price_ms=price + more, equity_ms=equity + more)
+    fresh = judge_data(Facts(at_work=True, lost_ms=lost, price_ms=price, equity_ms=equity), within).state
+    later = Facts(at_work=True, lost_ms=lost + more, price_ms=price + more, equity_ms=equity + more)
     older = judge_data(later, within).state
 
     assert at_least(older, fresh)
@@ -139,12 +138,14 @@ def test_a_limit_of_zero_halts_on_the_first_loss_and_not_before() -> None:
 @pytest.mark.parametrize(
     ("facts", "state", "cause"),
     [
-        (Facts(at_work=True, connected=True, price_ms=29_999, equity_ms=0), ACTIVE, Cause.WELL),
-        (Facts(at_work=True, connected=True, price_ms=30_000, equity_ms=0), REDUCING, Cause.STALE),
-        (Facts(at_work=True, connected=True, price_ms=300_000, equity_ms=0), HALTED, Cause.STALE),
-        (Facts(at_work=True, connected=True, price_ms=0, equity_ms=30_000), REDUCING, Cause.EQUITY_UNKNOWN),
-        (Facts(at_work=True, connected=False, price_ms=0, equity_ms=0), HALTED, Cause.DISCONNECTED),
-        (Facts(at_work=False, connected=False, price_ms=10**9, equity_ms=10**9), ACTIVE, Cause.WELL),
+        (Facts(at_work=True, lost_ms=0, price_ms=29_999, equity_ms=0), ACTIVE, Cause.WELL),
+        (Facts(at_work=True, lost_ms=0, price_ms=30_000, equity_ms=0), REDUCING, Cause.STALE),
+        (Facts(at_work=True, lost_ms=0, price_ms=300_000, equity_ms=0), HALTED, Cause.STALE),
+        (Facts(at_work=True, lost_ms=0, price_ms=0, equity_ms=30_000), REDUCING, Cause.EQUITY_UNKNOWN),
+        (Facts(at_work=True, lost_ms=29_999, price_ms=0, equity_ms=0), ACTIVE, Cause.WELL),
+        (Facts(at_work=True, lost_ms=30_000, price_ms=0, equity_ms=0), REDUCING, Cause.DISCONNECTED),
+        (Facts(at_work=True, lost_ms=300_000, price_ms=0, equity_ms=0), HALTED, Cause.DISCONNECTED),
+        (Facts(at_work=False, lost_ms=10**9, price_ms=10**9, equity_ms=10**9), ACTIVE, Cause.WELL),
     ],
 )
 def test_data_is_judged_by_its_age(facts: Facts, state: TradingState, cause: Cause) -> None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as replaced
 
 from data.events import OrderAccepted
 from data.market import MarketKind
-from engine.clock import SystemClock
+from engine.clock import ManualClock, SystemClock
 from engine.exchanges.ccxt_client import Client
+from engine.exchanges.tasks import persist
 from engine.execution import ARRIVAL_SECONDS
 from tests.contracts.live_venues import LiveVenue
-from tests.engine.exchanges.live import Perpetual, Spot, opened, rest, restored
+from tests.engine.exchanges.live import HASTY, Perpetual, Spot, opened, rest, restored
 from tests.servers.binance.symbols import Spec
 
 ID = "bt-1-1-0b1"
@@ -31,6 +35,12 @@ async def venue(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 async def spot(tmp_path: Path) -> AsyncIterator[Spot]:
     async with opened(Spot(tmp_path)) as made:
         yield made
+
+
+class NoticesMarks(Perpetual):
+    """Notices at once when marks stand still."""
+
+    habits = replaced(HASTY, mark_silence_seconds=0.3)
 
 
 def cut_user_streams(venue: LiveVenue) -> None:
@@ -79,6 +89,38 @@ async def test_a_position_that_others_change_has_the_books_compared(tmp_path: Pa
         before = restored(venue.inbox)
         venue.server.usdm.place_foreign("BTCUSDT", "SELL", "1", reduce_only=True)
         await venue.inbox.until(lambda: restored(venue.inbox) > before or None)
+
+
+async def test_a_mark_price_that_stands_still_is_asked_for_while_quotes_move(tmp_path: Path) -> None:
+    async with opened(NoticesMarks(tmp_path)) as venue:
+        await venue.exchange.subscribe(frozenset({venue.symbol}))
+        await venue.ticked(venue.symbol)
+        streams = venue.server.usdm.streams
+        await streams.until(lambda: streams.heard("btcusdt@markPrice@1s"))
+        for peer in streams.peers:
+            peer.silent = any("markPrice" in name for name in peer.streams)
+        venue.server.usdm.set_mark("BTCUSDT", "98.5")
+        for step in range(20):
+            venue.move(venue.symbol, Decimal(98) + step, Decimal(99) + step)
+            await asyncio.sleep(0.05)
+        assert venue.inbox.tickers(venue.symbol)[-1].ticker.mark == Decimal("98.5")
+
+
+async def test_work_that_trips_over_one_message_goes_on() -> None:
+    clock, attempts = ManualClock(0), 0
+
+    async def attempt() -> None:
+        nonlocal attempts
+        attempts += 1
+        raise KeyError("what nobody expected")
+
+    working = asyncio.create_task(persist(attempt, clock))
+    for _ in range(3):
+        await asyncio.sleep(0.01)
+        clock.advance(5_000)
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    assert attempts > 1
 
 
 @pytest.mark.parametrize("kind", list(MarketKind))

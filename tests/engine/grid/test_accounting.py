@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.market import FeeAsset, Fees, Filters, Market
+from data.market import FeeAsset, Fees, Filters, Market, MarketKind
 from data.orders import Fill, Purpose
 from data.values import ZERO, Side
 from engine.grid.accounting import Books, book_bought, book_sold, open_books, share, take_across
@@ -93,6 +94,25 @@ def test_a_cycle_earns_the_line_distance_less_fees() -> None:
     assert (closed, books.grid_profit, books.realised) == (D(2), D(2), ZERO)
     assert books.fees == D("0.00075") * (200 + 202)
     assert books.equity(D(55)) == 1_002 - books.fees
+
+
+def test_a_fee_in_base_that_no_purchase_paid_leaves_the_books_what_they_hold() -> None:
+    # Seen where BNB is traded and fees are taken in BNB: the account had more quote than the books.
+    spot, held = market(FeeAsset.QUOTE), slots(1)
+    perpetual = msgspec.structs.replace(spot, kind=MarketKind.PERPETUAL)
+    books = open_books(D(10_000), D(100))
+    held[0].add(book_bought(books, spot, fill(spot, Side.BUY, D(100), D(2)), Purpose.GRID), D(100), initial=False)
+    in_base = {"fee": D("0.001"), "fee_asset": "AAA", "fee_quote": D("0.1")}
+
+    sale = msgspec.structs.replace(fill(spot, Side.SELL, D(100), D(1)), **in_base)
+    book_sold(books, spot, sale, held[0].take(D(1)), pairs=True)
+    assert (books.base, books.fees_elsewhere) == (D(1), D("0.1"))
+    assert books.cash + books.fees_elsewhere == D(10_000) - D(100) - D("0.15")
+
+    purchase = msgspec.structs.replace(fill(spot, Side.BUY, D(100), D(1)), **in_base)
+    assert book_bought(books, perpetual, purchase, Purpose.GRID) == D(1)
+    assert (books.base, books.fees_elsewhere) == (D(2), D("0.2"))
+    assert books.identity_error(D(100)) == ZERO
 
 
 def test_initial_inventory_sold_is_no_grid_profit() -> None:
