@@ -122,7 +122,7 @@ def replay(
 ) -> None:
     """Trade candles from a file through the very same step as live trading, and report."""
     from chatbot import replay_command as command
-    from data.candles import CandleFileError
+    from data.candles import TableFileError
     from data.database import StorageError
     from engine.exchanges.candle_market import ReplayMarket
     from engine.replay import ReplayRefused
@@ -145,7 +145,7 @@ def replay(
     given = ReplayMarket(fee=fee, tick=tick, step=step, min_notional=min_notional)
     try:
         report = command.replay_file(candles, spec, given, chart=chart, journal=journal)
-    except (CandleFileError, ReplayRefused, StorageError, ValueError, OSError) as error:
+    except (TableFileError, ReplayRefused, StorageError, ValueError, OSError) as error:
         _refuse(str(error))
     if json:
         sys.stdout.write(command.as_json(report) + "\n")

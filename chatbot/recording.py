@@ -9,8 +9,9 @@ import msgspec
 from chatbot.folders import Folders
 from config.schema import Settings
 from data.accounts import AccountStore
-from data.candles import CandleColumns, CandleFileError, read_candles
+from data.candles import CandleColumns, read_candles
 from data.market import Fees, Market
+from data.tables import TableFileError
 from data.values import ONE, Millis
 from engine.clock import Clock
 from engine.exchanges.candle_market import ReplayMarket, bar_length, market_of
@@ -59,7 +60,7 @@ def read_recording(settings: Settings, folders: Folders) -> tuple[Market, Candle
         if not candles.at:
             raise RecordingUnusable(f"exchange.candles: {file} has no bars; accepted: a file with at least one")
         market = market_of(symbol, candles, invested, ReplayMarket(fee=paper.fees.maker * ONE))
-    except CandleFileError as error:
+    except TableFileError as error:
         raise RecordingUnusable(f"exchange.candles: {error}") from error
     except ValueError as error:
         raise RecordingUnusable(f"exchange.candles_{error}") from error

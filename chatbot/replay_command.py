@@ -33,7 +33,7 @@ def replay_file(
     """Replay a file, draw the chart if asked to, and return the report.
 
     The journal is a real file either way; without ``journal`` it is gone afterwards.
-    Raises ``CandleFileError``, ``ReplayRefused``, ``StorageError`` and ValueError for input that cannot be used.
+    Raises ``TableFileError``, ``ReplayRefused``, ``StorageError`` and ValueError for input that cannot be used.
     """
     columns = read_candles(candles)
     if not columns.at:

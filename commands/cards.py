@@ -11,7 +11,7 @@ import msgspec
 from commands import moves, phrases, words
 from commands.format import amount, duration, instant, percent, price, profit, quantity
 from commands.matching import bot_name
-from commands.perpetuals import bot_fields, funding_note, funding_part, plan_fields
+from commands.perpetuals import bot_fields, funding_note, funding_part, held, money_fields, plan_fields, position_word
 from commands.reply import Button, Card, Failure, Field, Reply
 from config.language import _, ngettext
 from data.grids import Trigger
@@ -19,7 +19,7 @@ from data.market import Market
 from data.values import HUNDRED, Millis
 from engine.grid.plan import GridPlan, Problem
 from engine.outcome import Outcome
-from engine.views import BotStatus, BotView, Profit
+from engine.views import BotStatus, BotView, Profit, RangePosition
 
 LINE_BYTES = 60
 """What a button may carry."""
@@ -104,17 +104,25 @@ def bot_buttons(bot: BotView) -> tuple[Button, ...]:
         act.append(Button(_("Resume"), f"/resume {number}"))
     elif bot.status not in (BotStatus.STOPPING, BotStatus.WAITING):
         act.append(Button(_("Pause"), f"/pause {number}"))
-    act.append(Button(_("Stop, sell"), f"/stop {number} sell", danger=True))
-    act.append(Button(_("Stop, keep"), f"/stop {number} keep", danger=True))
-    return (*see, *act)
+    return (*see, *act, *stop_buttons(str(number), perpetual=bot.market.perpetual))
+
+
+def stop_buttons(which: str, *, perpetual: bool) -> tuple[Button, Button]:
+    """Return the two ways to end a bot; a position is closed, base is sold."""
+    sell = _("Stop, close") if perpetual else _("Stop, sell")
+    return (
+        Button(sell, f"/stop {which} sell", danger=True),
+        Button(_("Stop, keep"), f"/stop {which} keep", danger=True),
+    )
 
 
 def plan_card(plan: GridPlan) -> Card:
     """Return a grid that is about to start: sizes, profit per slot, first purchase and worst cases."""
     spec, quote = plan.spec, plan.market.quote
-    fields = [*_shape_fields(plan), *_money_fields(plan), *plan_fields(plan), *_exit_plan_fields(plan)]
-    fields += moves.plan_fields(plan)
-    title = _("Start a {symbol} grid with {amount}?").format(symbol=spec.symbol, amount=amount(spec.investment, quote))
+    fields = [*_shape_fields(plan), *_money_fields(plan), *_edge_fields(plan), *plan_fields(plan)]
+    fields += [*_exit_plan_fields(plan), *moves.plan_fields(plan)]
+    money = amount(spec.investment, quote)
+    title = _("Start a grid on {symbol} with {amount}?").format(symbol=spec.symbol, amount=money)
     note = phrases.mode_meaning(spec.mode) + (f" {funding_note()}" if plan.market.perpetual else "")
     return Card(title=title, fields=tuple(fields), mode=spec.mode, note=note)
 
@@ -157,7 +165,12 @@ def _status(bot: BotView) -> str:
 
 
 def _holdings(bot: BotView, books: Profit) -> str:
-    return f"{quantity(books.base, bot.market.base)} + {amount(books.cash, bot.market.quote)}"
+    market = bot.market
+    if not market.perpetual:
+        return f"{quantity(books.base, market.base)} + {amount(books.cash, market.quote)}"
+    if not books.base:
+        return held(market, books.base)
+    return f"{held(market, books.base)}, {amount(abs(books.base) * books.mark, market.quote)}"
 
 
 def _range(bot: BotView) -> str:
@@ -181,8 +194,10 @@ def _shape_fields(plan: GridPlan) -> list[Field]:
     fields = [
         Field(_("Range"), f"{price(spec.lower, tick)} – {price(spec.upper, tick)} {market.quote}"),
         Field(_("Lines"), lines),
-        Field(_("Price now"), f"{price(plan.ticker.last, tick)} {market.quote}"),
+        Field(_("Price now") if spec.trigger_price is None else _("Price at the start"), _where(plan)),
     ]
+    if market.perpetual:
+        fields.insert(0, Field(_("Position"), position_word(spec)))
     if not plan.slots:
         return fields
     costs = [slot.quantity * slot.lower for slot in plan.slots]
@@ -198,21 +213,28 @@ def _shape_fields(plan: GridPlan) -> list[Field]:
     ]
 
 
+def _where(plan: GridPlan) -> str:
+    """Say the price a grid starts at, and whether it would wait for it to come into its range."""
+    last, market = plan.ticker.last, plan.market
+    text = f"{price(last, market.filters.price_tick)} {market.quote}"
+    if plan.spec.lower <= last <= plan.spec.upper:
+        return text
+    return f"{text}, {words.position(RangePosition.ABOVE if last > plan.spec.upper else RangePosition.BELOW)}"
+
+
 def _money_fields(plan: GridPlan) -> list[Field]:
     market = plan.market
+    if market.perpetual:
+        return [
+            *money_fields(plan),
+            Field(_("Left unused"), amount(plan.unused, market.quote)),
+            Field(_("Fees assumed"), _fees(market)),
+        ]
     bought = _("nothing")
     if plan.initial_buy:
         bought = _("{quantity} for {cost}").format(
             quantity=quantity(plan.initial_buy, market.base), cost=amount(plan.initial_cost, market.quote)
         )
-    if market.perpetual:
-        return [
-            *([Field(_("Buys at once"), bought)] if plan.initial_buy else []),
-            Field(_("Margin at the start"), amount(plan.initial_cost, market.quote)),
-            Field(_("Margin for orders"), amount(plan.reserve, market.quote)),
-            Field(_("Left unused"), amount(plan.unused, market.quote)),
-            Field(_("Fees assumed"), _fees(market)),
-        ]
     return [
         Field(_("Buys at once"), bought),
         Field(_("Kept for buys"), amount(plan.reserve, market.quote)),
@@ -221,11 +243,22 @@ def _money_fields(plan: GridPlan) -> list[Field]:
     ]
 
 
+def _edge_fields(plan: GridPlan) -> list[Field]:
+    """Return what the grid comes to at both ends of its range, on whichever side of the price they lie."""
+    spec, market, fields = plan.spec, plan.market, []
+    for edge, change in ((spec.lower, plan.worst_at_lower), (spec.upper, plan.worst_at_upper)):
+        if change is not None:
+            falls = edge <= plan.ticker.last
+            label = _("If price falls to {price}") if falls else _("If price rises to {price}")
+            label = label.format(price=price(edge, market.filters.price_tick))
+            fields.append(Field(label, profit(change, spec.investment, market.quote)))
+    return fields
+
+
 def _exit_plan_fields(plan: GridPlan) -> list[Field]:
     spec, market = plan.spec, plan.market
     tick, quote = market.filters.price_tick, market.quote
-    label = _("If price falls to {price}").format(price=price(spec.lower, tick))
-    fields = [Field(label, profit(plan.worst_at_lower, spec.investment, quote))]
+    fields = []
     if plan.worst_at_stop is not None:
         fields.append(Field(_("At the stop loss"), profit(plan.worst_at_stop, spec.investment, quote)))
     return [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import msgspec
 
-from commands.cards import bot_buttons, level_word, receipt
+from commands.cards import bot_buttons, level_word, receipt, stop_buttons
 from commands.format import price, profit
 from commands.matching import bot_name, one_bot
 from commands.parse import parse_trigger
@@ -17,7 +17,7 @@ from commands.plan import Planned
 from commands.reply import Button, Card, Failure, Field, Reply
 from config.language import _
 from data.events import Control, SetStopLoss, SetTakeProfit
-from data.grids import Trigger, TriggerKind
+from data.grids import Direction, Trigger, TriggerKind
 from data.values import HUNDRED, ONE, ZERO, Millis, ceil_to, floor_to
 from engine.outcome import Outcome
 from engine.views import BotView, Profit
@@ -44,7 +44,7 @@ class _Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def change_at(bot: BotView, books: Profit, level: Decimal) -> Decimal:
-    """Return the total profit or loss in quote if price went straight to ``level`` and everything were sold there."""
+    """Return the total profit or loss in quote if price went straight to ``level`` and everything were closed there."""
     fees, cash, base = bot.market.fees, books.cash, books.base
     for slot in bot.slots:
         if slot.lower == slot.upper:
@@ -52,11 +52,12 @@ def change_at(bot: BotView, books: Profit, level: Decimal) -> Decimal:
             continue
         room = slot.capacity - slot.held
         if books.mark < slot.upper <= level:
-            sold = min(slot.held, base)
+            # On spot a fee may have taken a part of it; a position is sold beyond zero.
+            sold = slot.held if bot.market.perpetual else min(slot.held, base)
             cash, base = cash + sold * slot.upper * (ONE - fees.maker), base - sold
         elif level <= slot.lower < books.mark:
             cash, base = cash - room * slot.lower * (ONE + fees.maker), base + room
-    return cash + base * level * (ONE - fees.taker) - books.invested
+    return cash + base * level - abs(base) * level * fees.taker - books.invested
 
 
 async def change_exit(ctx: Context, kind: Exit, bot: str | None, level: str) -> Answer:
@@ -117,12 +118,7 @@ def _impossible(change: _Change, text: str) -> Failure | None:
     if trigger is None or bot.ticker is None or bot.profit is None:
         return None
     if trigger.kind is TriggerKind.PRICE:
-        last = price(bot.ticker.last, bot.market.filters.price_tick)
-        if selling and trigger.value <= bot.ticker.last:
-            return _bad_level(change.exit, text, _("a price above {price}").format(price=last), bot)
-        if not selling and trigger.value >= bot.ticker.last:
-            return _bad_level(change.exit, text, _("a price below {price}").format(price=last), bot)
-        return None
+        return _impossible_price(change, text, trigger.value, bot.ticker.last)
     now = bot.profit.change / bot.profit.invested * HUNDRED if bot.profit.invested else ZERO
     reached = ceil_to(abs(now), Decimal("0.01"))
     if selling and now >= trigger.value:
@@ -132,25 +128,47 @@ def _impossible(change: _Change, text: str) -> Failure | None:
     return None if selling or trigger.value <= HUNDRED else _bad_level(change.exit, text, _("at most 100%"))
 
 
+def _impossible_price(change: _Change, text: str, wanted: Decimal, last: Decimal) -> Failure | None:
+    bot = change.bot
+    if bot.spec.direction is Direction.NEUTRAL:
+        return Failure(
+            problem=_("A neutral grid may lose on either side of the price, so that one price is no exit."),
+            field="level",
+            value=text,
+            accepted=_("a percentage such as 10%"),
+        )
+    above = rises(change.exit, bot)
+    if (wanted > last) if above else (wanted < last):
+        return None
+    accepted = _("a price above {price}") if above else _("a price below {price}")
+    return _bad_level(change.exit, text, accepted.format(price=price(last, bot.market.filters.price_tick)), bot)
+
+
+def rises(kind: Exit, bot: BotView) -> bool:
+    """Return whether a rising price reaches an exit: the gain of what profits from a rise, the loss of a short."""
+    return (kind is Exit.TAKE_PROFIT) is (bot.spec.direction is not Direction.SHORT)
+
+
 def _bad_level(kind: Exit, text: str, accepted: str, bot: BotView | None = None) -> Failure:
     if bot is None:
         return Failure(problem=_("This is no level."), field="level", value=text, accepted=accepted)
-    sell = Button(_("Stop, sell"), f"/stop {bot.id} sell", danger=True)
     problem = (
-        _("Price or profit is already there: the bot would stop and sell at once.")
+        _("Price or profit is already there: the bot would stop and close at once.")
         if kind is Exit.TAKE_PROFIT
-        else _("Price or loss is already there: the bot would stop and sell at once.")
+        else _("Price or loss is already there: the bot would stop and close at once.")
     )
-    return Failure(problem=problem, field="level", value=text, accepted=accepted, buttons=(sell,))
+    stop = stop_buttons(str(bot.id), perpetual=bot.market.perpetual)[:1]
+    return Failure(problem=problem, field="level", value=text, accepted=accepted, buttons=stop)
 
 
 def _ask(kind: Exit, bot: BotView, before: Trigger | None) -> Card:
     tick, quote = bot.market.filters.price_tick, bot.market.quote
     choices = ["2%", "5%", "10%"] if kind is Exit.TAKE_PROFIT else ["5%", "10%", "15%"]
-    edge = bot.spec.upper * Decimal("1.01") if kind is Exit.TAKE_PROFIT else bot.spec.lower * Decimal("0.99")
+    edge = bot.spec.upper * Decimal("1.01") if rises(kind, bot) else bot.spec.lower * Decimal("0.99")
     outside = price(floor_to(edge, tick), tick)
     buttons = [Button(each, f"/{kind} {bot.id} {each}") for each in choices]
-    buttons.append(Button(_("Price {price}").format(price=outside), f"/{kind} {bot.id} {outside}"))
+    if bot.spec.direction is not Direction.NEUTRAL:
+        buttons.append(Button(_("Price {price}").format(price=outside), f"/{kind} {bot.id} {outside}"))
     if before is not None:
         buttons.append(Button(_("Remove"), f"/{kind} {bot.id} none"))
     return Card(
@@ -219,10 +237,15 @@ def _fields(change: _Change) -> tuple[Field, ...]:
 
 
 def _note(change: _Change) -> str:
+    perpetual = change.bot.market.perpetual
     if change.after is None and change.exit is Exit.STOP_LOSS:
+        if perpetual:
+            return _("Without a stop loss the bot holds on until the stop that lies on the exchange.")
         return _("Without a stop loss the bot holds however far price falls.")
     if change.after is None:
         return _("Without a take profit the bot runs until it is stopped.")
+    if perpetual:
+        return _("When the level is reached the bot stops and closes its position at the market.")
     return _("When the level is reached the bot stops and sells everything it holds at the market.")
 
 

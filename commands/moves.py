@@ -10,7 +10,7 @@ from commands.format import amount, price
 from commands.reply import Field
 from config.language import _, ngettext
 from data.decisions import Rule
-from data.grids import GridSpec
+from data.grids import Direction, GridSpec
 from data.values import plain
 from engine.grid.plan import GridPlan
 from engine.views import BotStatus, BotView
@@ -23,14 +23,24 @@ def plan_fields(plan: GridPlan) -> list[Field]:
     """Return what a person must know beforehand of a grid that moves; nothing for one that stays."""
     spec, tick = plan.spec, plan.market.filters.price_tick
     fields = spec_fields(spec, tick)
-    if spec.trail_down is not None and plan.slots:
+    if plan.slots:
         step = (plan.lines[-1] - plan.lines[0]) * plan.quantity
-        label, text = _("Each step down"), _("realises a loss of up to {loss}")
-        fields.append(Field(label, text.format(loss=amount(step, plan.market.quote))))
+        fields += step_fields(spec.direction, spec.trail_up, spec.trail_down, amount(step, plan.market.quote))
     if plan.window:
         count = ngettext("{count} order", "{count} orders", plan.window).format(count=plan.window)
         text = _("the {orders} nearest to the price: the exchange allows no more").format(orders=count)
         fields.append(Field(_("On the exchange"), text))
+    return fields
+
+
+def step_fields(direction: Direction, up: Decimal | None, down: Decimal | None, loss: str) -> list[Field]:
+    """Say which way following the price costs: what was bought is sold lower, what was sold is bought back higher."""
+    text = _("realises a loss of up to {loss}").format(loss=loss)
+    fields = []
+    if up is not None and direction is not Direction.LONG:
+        fields.append(Field(_("Each step up"), text))
+    if down is not None and direction is not Direction.SHORT:
+        fields.append(Field(_("Each step down"), text))
     return fields
 
 

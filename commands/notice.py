@@ -9,7 +9,7 @@ from typing import assert_never
 import msgspec
 
 from commands import format as shown
-from commands import moves, words
+from commands import moves, phrases, words
 from commands.reply import Button, Card, Field
 from config.language import _, ngettext
 from data.decisions import Decision, Rule
@@ -44,7 +44,7 @@ from data.events import (
     TickerMoved,
 )
 from data.orders import Fill, Refused, installation_of, key_of
-from data.values import Millis, Mode, Side
+from data.values import Millis, Mode
 from engine.desk import Desk
 from engine.outcome import Outcome
 from engine.views import BotView
@@ -169,11 +169,8 @@ def _filled(fill: Fill, bot: int, desk: Desk) -> Notice:
     view = desk.bot(bot)
     key = key_of(fill.client_id)
     base, _slash, quote = fill.symbol.partition(":")[0].partition("/")
-    whole = key is not None and key.slot < 0
-    if fill.side is Side.BUY:
-        did = _("Initial buy of {quantity} at {price}") if whole else _("Bought {quantity} at {price}")
-    else:
-        did = _("Closing sale of {quantity} at {price}") if whole else _("Sold {quantity} at {price}")
+    slot = 0 if key is None else key.slot
+    did = phrases.filled(fill.side, slot, perpetual=view is not None and view.market.perpetual)
     tick = view.market.filters.price_tick if view else fill.price
     title = did.format(quantity=shown.quantity(fill.quantity, base), price=shown.price(fill.price, tick))
     fields = [

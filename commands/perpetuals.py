@@ -5,11 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from commands import words
-from commands.format import amount, percent, price, profit, quantity
+from commands.format import amount, percent, price, quantity
 from commands.reply import Field
 from config.language import _
-from data.grids import GridSpec, TriggerKind
-from data.values import HUNDRED
+from data.grids import Direction, GridSpec, TriggerKind
+from data.market import Market
+from data.values import HUNDRED, ZERO
 from engine.grid.plan import GridPlan
 from engine.views import BotView, Danger
 
@@ -21,17 +22,37 @@ def position_word(spec: GridSpec) -> str:
     )
 
 
+def held(market: Market, base: Decimal) -> str:
+    """Say what a bot has: so much of the base, or on a perpetual a position on one side."""
+    if not market.perpetual:
+        return quantity(base, market.base)
+    if not base:
+        return _("no position")
+    side = words.direction(Direction.LONG if base > ZERO else Direction.SHORT)
+    return f"{side} {quantity(abs(base), market.base)}"
+
+
+def money_fields(plan: GridPlan) -> list[Field]:
+    """Return what a grid on a perpetual trades at once, and the margin that its position and orders take."""
+    market, last = plan.market, plan.ticker.last
+    traded = plan.initial_buy or plan.initial_sell
+    at_once = _("nothing")
+    if traded:
+        at_once = _("{quantity}, worth {worth}").format(
+            quantity=quantity(traded, market.base), worth=amount(traded * last, market.quote)
+        )
+    return [
+        Field(_("Sells at once") if plan.initial_sell else _("Buys at once"), at_once),
+        Field(_("Margin at the start"), amount(plan.initial_cost, market.quote)),
+        Field(_("Margin for orders"), amount(plan.reserve, market.quote)),
+    ]
+
+
 def plan_fields(plan: GridPlan) -> list[Field]:
     """Return what a person must know before a grid on a perpetual starts; nothing for one on spot."""
-    spec, market = plan.spec, plan.market
-    if not market.perpetual:
+    if not plan.market.perpetual:
         return []
-    fields = [Field(_("Position"), position_word(spec))]
-    if plan.initial_sell:
-        fields.append(Field(_("Sells at once"), quantity(plan.initial_sell, market.base)))
-    if plan.worst_at_upper is not None:
-        label = _("If price rises to {price}").format(price=price(spec.upper, market.filters.price_tick))
-        fields.append(Field(label, profit(plan.worst_at_upper, spec.investment, market.quote)))
+    fields, spec = [], plan.spec
     for label, edge, liquidation in (
         (_("Liquidation below"), spec.lower, plan.liquidation_below),
         (_("Liquidation above"), spec.upper, plan.liquidation_above),

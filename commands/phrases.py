@@ -5,7 +5,7 @@ from __future__ import annotations
 from config.language import _
 from data.decisions import Rule
 from data.grids import Spacing
-from data.orders import OrderStatus
+from data.orders import PROTECTION, OrderStatus
 from data.values import Mode, Side
 
 
@@ -44,7 +44,7 @@ def mode_meaning(value: Mode) -> str:
 def rule(value: Rule) -> str:
     """Say which rule fired and what it does."""
     return {
-        Rule.OPEN_GRID: _("Open the grid: buy the first inventory and rest one order per slot."),
+        Rule.OPEN_GRID: _("Open the grid: trade what it starts with and rest one order per slot."),
         Rule.PAIR_SLOT: _("A slot filled on one side: rest its other leg on the next line."),
         Rule.REPLACE_ORDER: _("An order vanished or was rejected: place what is missing."),
         Rule.PRICE_CROSSED: _("Price had crossed the line: wait for the next tick, then retry."),
@@ -52,10 +52,10 @@ def rule(value: Rule) -> str:
         Rule.ABOVE_RANGE: _("Price rose above the range: do what the bot was told for that."),
         Rule.BELOW_RANGE: _("Price fell below the range: do what the bot was told for that."),
         Rule.BACK_IN_RANGE: _("Price is back in the range: carry on."),
-        Rule.TAKE_PROFIT: _("Take profit reached: stop and sell."),
-        Rule.STOP_LOSS: _("Stop loss reached: stop and sell."),
+        Rule.TAKE_PROFIT: _("Take profit reached: stop and close."),
+        Rule.STOP_LOSS: _("Stop loss reached: stop and close."),
         Rule.STOP_BOT: _("A person stopped the bot."),
-        Rule.CLOSE_INVENTORY: _("Sell what the stopping bot holds."),
+        Rule.CLOSE_INVENTORY: _("Close what the stopping bot holds."),
         Rule.BOT_STOPPED: _("Nothing is left open: the bot is stopped."),
         Rule.PAUSE_BOT: _("A person paused the bot: take its orders off the book."),
         Rule.RESUME_BOT: _("A person resumed the bot: place its orders again."),
@@ -79,3 +79,17 @@ def rule(value: Rule) -> str:
         Rule.MARKET_CHANGED: _("The exchange changed the rules of the market: go on by the new ones."),
         Rule.BOOKS_DISAGREE: _("Books and exchange disagree: pause and ask."),
     }[value]
+
+
+def filled(side: Side, slot: int, *, perpetual: bool) -> str:
+    """Say what a fill did, with places for the quantity and the price."""
+    bought = side is Side.BUY
+    if slot >= 0:
+        return _("Bought {quantity} at {price}") if bought else _("Sold {quantity} at {price}")
+    if slot == PROTECTION:
+        return _("The stop on the exchange closed {quantity} at {price}")
+    if not perpetual:
+        return _("Initial buy of {quantity} at {price}") if bought else _("Closing sale of {quantity} at {price}")
+    # A position is opened and closed from either side, so that the side does not tell which of the two it was.
+    bought_now, sold_now = _("Bought {quantity} at market, {price}"), _("Sold {quantity} at market, {price}")
+    return bought_now if bought else sold_now

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import assert_never
 
 import msgspec
 
 from commands.reply import FillMark, GridPicture, PnlSeries
-from data.grids import Trigger, TriggerKind
+from data.grids import Direction, Trigger, TriggerKind
 from data.market import Candle
 from data.orders import Fill
 from data.values import ZERO, Millis, Mode
@@ -80,7 +81,7 @@ def _price_of(trigger: Trigger | None) -> Decimal | None:
 
 def _track(desk: Desk, bot: BotView, books: Profit, since: Millis, now: Millis) -> list[_Sample]:
     """Benchmarks are carried back from the engine's figures of this moment, so that chart and caption agree."""
-    initial = sum((slot.capacity for slot in bot.slots if slot.upper > bot.start_price), ZERO)
+    initial = _initial(bot)
     mark = books.mark or bot.start_price
 
     def sample(at: Millis, equity: Decimal, price: Decimal) -> _Sample:
@@ -94,6 +95,20 @@ def _track(desk: Desk, bot: BotView, books: Profit, since: Millis, now: Millis) 
     if not track:
         track.append(_Sample(max(since, bot.started_at), books.equity, books.buy_and_hold, books.hold_initial_mix))
     return [*track, _Sample(max(end, track[-1].at), books.equity, books.buy_and_hold, books.hold_initial_mix)]
+
+
+def _initial(bot: BotView) -> Decimal:
+    """Return the base that a bot began with, below zero where it began by selling."""
+    above = sum((slot.capacity for slot in bot.slots if slot.upper > bot.start_price), ZERO)
+    match bot.spec.direction:
+        case Direction.LONG:
+            return above
+        case Direction.NEUTRAL:
+            return ZERO
+        case Direction.SHORT:
+            return above - sum((slot.capacity for slot in bot.slots), ZERO)
+        case _:
+            assert_never(bot.spec.direction)
 
 
 def _together(tracks: Sequence[list[_Sample]]) -> list[_Sample]:

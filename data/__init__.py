@@ -21,5 +21,7 @@ Their storage:
     installation  the tag of this home
     lease         one engine per exchange account
     accounts      books of simulated exchanges
+    tables        columns of exact numbers from files
     candles       candle files as exact columns
+    funding       files of funding rates as exact columns
 """

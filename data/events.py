@@ -74,9 +74,11 @@ class OrderAbsent(_Event, frozen=True):
 
 
 class OrderCancelled(_Event, frozen=True):
-    """The order is off the book; what it filled before was reported by fills."""
+    """The order is off the book."""
 
     client_id: str
+    filled: Decimal | None = None
+    """Base it filled in all, as the exchange says; fills that were not told yet are waited for. None: all were told."""
 
 
 class OrderFilled(_Event, frozen=True):

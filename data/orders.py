@@ -134,6 +134,8 @@ class Order(msgspec.Struct, kw_only=True):
     status: OrderStatus = OrderStatus.INTENDED
     exchange_id: str = ""
     filled: Decimal = ZERO
+    ended: Decimal | None = None
+    """Base it filled before it left the book, where fills of it are still to be told."""
 
     @property
     def remaining(self) -> Decimal:

@@ -38,6 +38,7 @@ checkup      keys, clocks, filters, streams: what could stand in an order's way
 findings     what such a look may find
 upkeep       what is done from time to time: reconciling, sampling equity, holding countdowns off
 replay       candles through the very same step
+replay_perpetual  the same on a perpetual: margin, funding, liquidation
 clock        where time comes from
 grid         lines, sizes, slots and the books of a bot
 exchanges    one file, one exchange adapter

@@ -44,7 +44,7 @@ from data.orders import Order, OrderStatus, Purpose
 from data.values import ZERO, Side, plain
 from engine.arming import apply_arming
 from engine.change import BOOKED, IGNORED, Change, refused
-from engine.controls import apply_control, stop, unblock
+from engine.controls import apply_control
 from engine.fills import apply_fill
 from engine.listing import apply_market
 from engine.payments import apply_payment
@@ -105,7 +105,7 @@ def _updated(state: EngineState, order: Order, event: OrderUpdate) -> Change:
         case OrderAbsent():
             return _absent(state, order)
         case OrderCancelled():
-            return _cancelled(state, order, OrderStatus.CANCELLED)
+            return _ended(state, order, event)
         case OrderFilled():
             raise TypeError("fills are booked by apply_fill")
         case _:
@@ -134,7 +134,7 @@ def _rejected(state: EngineState, order: Order, event: OrderRejected) -> Change:
     bot = state.bots[order.draft.bot]
     inputs = [Input("reason", event.reason.value), Input("message", event.message[:200])]
     if order.draft.purpose is Purpose.INITIAL and event.reason is not RejectReason.WOULD_TAKE:
-        stop(bot, StopReason.FAILED_START, sell=False)
+        bot.stop(StopReason.FAILED_START, sell=False)
         return Change(bot=bot, order=order, rule=Rule.STOP_BOT, inputs=inputs)
     if order.draft.purpose is Purpose.PROTECT:
         return _unprotected(bot, order, event, inputs)
@@ -152,7 +152,7 @@ def _rejected(state: EngineState, order: Order, event: OrderRejected) -> Change:
 def _unprotected(bot: Bot, order: Order, event: OrderRejected, inputs: list[Input]) -> Change:
     if event.reason is RejectReason.WOULD_TAKE and bot.status is not BotStatus.STOPPING:
         # The stop was reached before it could be laid.
-        stop(bot, StopReason.STOP_LOSS, sell=True)
+        bot.stop(StopReason.STOP_LOSS, sell=True)
         return Change(bot=bot, order=order, rule=Rule.STOP_LOSS, inputs=inputs)
     bot.protect_blocked = True
     return Change(bot=bot, order=order, rule=Rule.ORDER_REJECTED, inputs=inputs)
@@ -165,7 +165,7 @@ def _absent(state: EngineState, order: Order) -> Change:
         now = _worse(state, order)
         if now is not None:
             release(state, order, OrderStatus.CANCELLED)
-            stop(bot, StopReason.FAILED_START, sell=False)
+            bot.stop(StopReason.FAILED_START, sell=False)
             inputs = [Input("quoted at", plain(order.draft.price)), Input("price now", now)]
             return Change(bot=bot, order=order, rule=Rule.STOP_BOT, inputs=inputs)
     if never_seen and order.filled == ZERO and bot.status in (BotStatus.RUNNING, BotStatus.STARTING):
@@ -185,6 +185,16 @@ def _worse(state: EngineState, order: Order) -> str | None:
     if order.draft.side is Side.BUY:
         return plain(ticker.ask) if ticker.ask > quoted * DRIFT else None
     return plain(ticker.bid) if ticker.bid * DRIFT < quoted else None
+
+
+def _ended(state: EngineState, order: Order, event: OrderCancelled) -> Change:
+    if event.filled is None or event.filled <= order.filled:
+        return _cancelled(state, order, OrderStatus.CANCELLED)
+    if order.ended is not None:
+        return IGNORED
+    # Whatever replaces it now would trade again what it has traded already.
+    order.ended, order.status = event.filled, OrderStatus.CANCELLING
+    return BOOKED
 
 
 def _cancelled(state: EngineState, order: Order, status: OrderStatus) -> Change:
@@ -238,7 +248,7 @@ def _advised(state: EngineState, event: AdvicePosted) -> Change:
             bot = state.bots.get(what.bot)
             if bot is None or bot.status is BotStatus.STOPPED:
                 return IGNORED
-            unblock(bot)
+            bot.unblock()
             return Change(bot=bot, rule=Rule.REPLACE_ORDER, inputs=[Input("asked by", advice.agent)])
         case _:
             assert_never(advice.what)
@@ -249,7 +259,7 @@ def _state_change(state: EngineState, before: TradingState, why: str) -> Change:
     if after is before:
         return Change()
     for bot in state.active_bots():
-        unblock(bot)
+        bot.unblock()
     inputs = [Input("before", before.value), Input("after", after.value), Input("reason", why)]
     return Change(everyone=True, rule=Rule.CHANGE_TRADING_STATE, inputs=inputs)
 

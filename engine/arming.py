@@ -9,7 +9,6 @@ from data.events import ArmingControl, ArmMode, StopReason
 from data.grids import GridSpec
 from data.values import ZERO, Mode, plain
 from engine.change import Change, refused
-from engine.controls import stop, unblock
 from engine.grid.plan import Problem
 from engine.state import EngineState
 from engine.views import BotStatus
@@ -56,7 +55,7 @@ def _arm(state: EngineState, event: ArmMode) -> Change:
     state.armed[event.mode] = event.cap
     for bot in state.active_bots():
         if bot.spec.mode is event.mode:
-            unblock(bot)
+            bot.unblock()
     inputs = [Input("mode", event.mode.value), Input("cap", plain(event.cap))]
     inputs.append(Input("cap before", plain(before) if before is not None else "none"))
     return Change(everyone=True, rule=Rule.ARM_MODE, inputs=inputs)
@@ -70,6 +69,6 @@ def _disarm(state: EngineState, mode: Mode) -> Change:
         if bot.spec.mode is mode and bot.status is BotStatus.RUNNING:
             bot.status = BotStatus.PAUSED
         elif bot.spec.mode is mode and bot.status is BotStatus.STARTING:
-            # Half an inventory is no grid that could be resumed.
-            stop(bot, StopReason.PERSON, sell=False)
+            # Half an inventory is no grid that could be resumed, and half a position would have nobody to guard it.
+            bot.stop(StopReason.PERSON, sell=bot.market.perpetual)
     return Change(everyone=True, rule=Rule.DISARM_MODE, inputs=[Input("mode", mode.value)])

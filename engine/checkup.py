@@ -11,9 +11,9 @@ from decimal import Decimal
 from typing import Protocol
 
 from data.limits import RiskLimits
-from data.market import Market, MarketKind
+from data.market import FeeAsset, Market, MarketKind
 from data.orders import installation_of
-from data.values import Millis, Mode, plain
+from data.values import Millis, Mode, floor_to, plain
 from engine.account import Account
 from engine.exchanges.base import Exchange, ExchangeUnavailable, MarketUnknown, Rights
 from engine.exchanges.faults import Unauthorised
@@ -175,12 +175,13 @@ async def examine_market(bot: Bot, exchange: Exchange) -> list[Finding]:
 
 def _misfits(bot: Bot, market: Market) -> Iterator[dict[str, str]]:
     """Yield each way in which orders of the bot's slots would be refused by the filters of the market as it is now."""
-    filters = market.filters
+    filters, in_base = market.filters, bot.market.fees.asset is FeeAsset.RECEIVED
     for line in bot.lines:
         if line % filters.price_tick:
             yield _misfit("price", line, "tick", filters.price_tick)
     for slot in bot.slots:
-        size = slot.capacity
+        # A fee taken in base leaves slots between two steps; their orders are rounded down.
+        size = floor_to(slot.capacity, filters.quantity_step) if in_base else slot.capacity
         if size % filters.quantity_step:
             yield _misfit("quantity", size, "step", filters.quantity_step)
         if size < filters.min_quantity:

@@ -29,7 +29,7 @@ from engine.change import Change, refused
 from engine.following import order_room
 from engine.grid.accounting import open_books
 from engine.grid.levels import exit_problem
-from engine.grid.options import planned_at
+from engine.grid.options import option_problems, planned_at
 from engine.grid.plan import GridPlan
 from engine.grid.sizing import plan_grid
 from engine.opening import lay
@@ -74,8 +74,7 @@ def _start(state: EngineState, event: StartBot) -> Change:
     taken = taken_problem(state, event.spec, event.market)
     problems = [*([taken] if taken else []), *plan.problems]
     if problems:
-        first = problems[0]
-        return refused(f"{first.field}: {first.value}: {first.problem}; accepted: {first.accepted}")
+        return refused(str(problems[0]))
     bot = _new_bot(state, plan, event, ticker)
     state.bots[bot.id] = bot
     inputs = [
@@ -114,7 +113,7 @@ def _new_bot(state: EngineState, plan: GridPlan, event: StartBot, ticker: Ticker
 def _change_bot(state: EngineState, bot: Bot, event: _OfBot) -> Change:
     match event:
         case StopBot():
-            stop(bot, StopReason.PERSON, sell=event.sell)
+            bot.stop(StopReason.PERSON, sell=event.sell)
             return Change(bot=bot, rule=Rule.STOP_BOT, inputs=[Input("sell", "yes" if event.sell else "no")])
         case PauseBot():
             if bot.status is not BotStatus.RUNNING:
@@ -127,12 +126,16 @@ def _change_bot(state: EngineState, bot: Bot, event: _OfBot) -> Change:
             if not state.may_trade(bot.spec.mode):
                 return refused(_not_armed(bot.spec.mode))
             bot.status = BotStatus.RUNNING
-            unblock(bot)
+            bot.unblock()
             return Change(bot=bot, rule=Rule.RESUME_BOT)
         case SetTakeProfit() | SetStopLoss():
             return _change_exit(state, bot, event)
         case SetOutOfRange():
-            bot.spec = msgspec.structs.replace(bot.spec, out_of_range=event.policy)
+            spec = msgspec.structs.replace(bot.spec, out_of_range=event.policy)
+            problems = option_problems(spec, bot.market)
+            if problems:
+                return refused(str(problems[0]))
+            bot.spec = spec
             return Change(bot=bot, rule=Rule.CHANGE_EXIT, inputs=[Input("out_of_range", event.policy.value)])
         case _:
             assert_never(event)
@@ -148,32 +151,8 @@ def _change_exit(state: EngineState, bot: Bot, event: SetTakeProfit | SetStopLos
     if event.trigger is not None and ticker is not None:
         problem = exit_problem(field, event.trigger, ticker.last, bot.spec.direction)
         if problem:
-            return refused(f"{problem.field}: {problem.value}: {problem.problem}; accepted: {problem.accepted}")
+            return refused(str(problem))
     before = getattr(bot.spec, field)
     bot.spec = msgspec.structs.replace(bot.spec, **{field: event.trigger})
     inputs = [Input(f"{field} before", str(before or "none")), Input(f"{field} after", str(event.trigger or "none"))]
     return Change(bot=bot, rule=Rule.CHANGE_EXIT, inputs=inputs)
-
-
-def stop(bot: Bot, reason: StopReason, *, sell: bool) -> None:
-    """Mark a bot as stopping.
-
-    A sale asked for once is not taken back by a later stop without one, unless it failed or waits for a price.
-    """
-    # A position that a failed start left behind could be liquidated with nobody watching.
-    sell = sell or (bot.market.perpetual and reason is StopReason.FAILED_START)
-    bot.status = BotStatus.STOPPING
-    # The price of a market that is gone never comes: a person must be able to let the bot go.
-    failed = (bot.close_blocked or bot.waiting) and reason is StopReason.PERSON
-    bot.sell_on_stop = sell if failed else bot.sell_on_stop or sell
-    bot.close_blocked = bot.protect_blocked = False
-    bot.stop_reason = bot.stop_reason or reason
-    for slot in bot.slots:
-        slot.awaiting = ZERO
-
-
-def unblock(bot: Bot) -> None:
-    """Let every slot be decided for again."""
-    bot.close_blocked = bot.protect_blocked = False
-    for slot in bot.slots:
-        slot.crossed, slot.waiting, slot.blocked = 0, False, False

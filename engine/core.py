@@ -18,7 +18,6 @@ from data.values import Millis
 from engine import risk
 from engine.apply import apply
 from engine.change import Change
-from engine.controls import stop
 from engine.decision import decide, judge
 from engine.exits import edges, quiet_band
 from engine.outcome import CancelRequest, Outcome
@@ -266,7 +265,7 @@ def _hold_off(bot: Bot, draft: Draft, code: RefusalCode) -> None:
     elif draft.purpose is Purpose.PROTECT:
         bot.protect_blocked = True
     else:
-        stop(bot, StopReason.FAILED_START, sell=False)
+        bot.stop(StopReason.FAILED_START, sell=False)
 
 
 QUIET = Outcome(sequence=0, event=TickerMoved(at=0, ticker=Ticker("", Decimal(0), Decimal(0), Decimal(0), 0)))

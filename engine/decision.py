@@ -13,7 +13,6 @@ from data.market import FeeAsset, Ticker
 from data.orders import Draft, OrderStatus, OrderType, Purpose
 from data.values import ONE, ZERO, Millis, Side, floor_to, plain
 from engine.change import Change
-from engine.controls import stop, unblock
 from engine.excursion import cross
 from engine.exits import reached
 from engine.extending import extend
@@ -21,6 +20,7 @@ from engine.following import far, follow, room, within
 from engine.grid.accounting import settle
 from engine.grid.sizing import initial_order
 from engine.grid.slots import Slot, missing, unstick
+from engine.opening import run_when_complete
 from engine.protection import danger_at, ladder, liquidations, protection, reducing, surplus
 from engine.recentring import advance, consider
 from engine.reinvesting import grow
@@ -55,12 +55,17 @@ def decide(state: EngineState, bot: Bot, change: Change, at: Millis) -> Wish:
 
 def _trade(state: EngineState, bot: Bot, change: Change, at: Millis) -> Wish:
     """Move the grid where it should be, and rest what it lacks there."""
-    wish = (advance(state, bot, at) if bot.recentre is not None else _follow(state, bot)) or Wish()
+    wish, slot, moves = Wish(), change.slot, bot.moves
     if bot.recentre is not None:
-        return wish
-    grown = grow(bot, change.slot)
-    if grown is not None:
-        wish.add(grown)
+        wish = advance(state, bot, at)
+        if bot.status is BotStatus.STOPPING:
+            wish.add(_wind_down(state, bot, at))
+        if bot.recentre is not None or bot.status in (BotStatus.STOPPING, BotStatus.STOPPED):
+            return wish
+    elif moves:
+        wish = _follow(state, bot) or wish
+    if slot is not None and bot.spec.reinvest:
+        wish.add(grow(bot, slot) or Wish())
     if bot.market.perpetual and _only_reducing(state, bot):
         wish.add(_reduce(state, bot))
         return wish
@@ -69,11 +74,16 @@ def _trade(state: EngineState, bot: Bot, change: Change, at: Millis) -> Wish:
         barred = tuple(side for side in Side if side not in allowed)
         wish.add(Wish(cancels=_cancellable(state, bot, barred)))
     # A grid that has moved is another one: the change of one slot is no longer all there is to it.
-    slots = bot.slots if change.slot is None or wish.rule is not None else (change.slot,)
-    going = {slot.index for slot in leaving(state, bot)[1]}
-    placing = [slot for slot in within(bot, slots) if slot.index not in going]
-    wish.add(Wish(cancels=[*_excess(state, bot, slots), *far(state, bot)]))
-    wish.drafts += [*_initial(state, bot, allowed), *islice(_missing(bot, placing, allowed), room(bot))]
+    slots = bot.slots if slot is None or wish.rule is not None else (slot,)
+    wish.want_off(_excess(state, bot, slots))
+    wish.drafts += _initial(state, bot, allowed)
+    if bot.window:
+        slots = within(bot)
+        wish.want_off(far(state, bot))
+    if moves:
+        going = {each.index for each in leaving(state, bot)[1]}
+        slots = [each for each in slots if each.index not in going]
+    wish.drafts += islice(_missing(bot, slots, allowed), room(bot))
     if len(allowed) < 2:
         wish.alternatives.append(Alternative("place what the grid lacks", f"trading is {state.trading_state.value}"))
     return wish
@@ -107,15 +117,15 @@ def _reduce(state: EngineState, bot: Bot) -> Wish:
     wish.cancels = [
         order.draft.client_id for order in surplus(state, bot) if order.status is not OrderStatus.CANCELLING
     ]
-    wish.cancels += [each for each in _excess(state, bot, bot.slots) if each not in wish.cancels]
+    wish.want_off(_excess(state, bot, bot.slots))
     if side is None:
         return wish
-    room = abs(bot.books.base) - (bot.offered if side is Side.SELL else bot.bidding)
+    left, most = abs(bot.books.base) - (bot.offered if side is Side.SELL else bot.bidding), room(bot)
     for slot in bot.slots if side is Side.SELL else reversed(bot.slots):
         quantity = ZERO if slot.blocked or slot.waiting else missing(slot, side, bot.market.filters)
-        if ZERO < quantity <= room:
+        if ZERO < quantity <= left and (most is None or len(wish.drafts) < most):
             wish.drafts.append(bot.slot_draft(slot, side, OrderType.LIMIT_MAKER, quantity))
-            room -= quantity
+            left -= quantity
     return wish
 
 
@@ -155,6 +165,7 @@ def _initial(state: EngineState, bot: Bot, allowed: Iterable[Side]) -> Iterator[
         return
     ticker = state.tickers.get(bot.market.symbol)
     price = (ticker.ask if side is Side.BUY else ticker.bid) if ticker else bot.start_price
+    run_when_complete(bot, price)
     quantity, _ = initial_order(bot.awaiting, bot.market, price)
     if quantity > ZERO:
         yield bot.whole_draft(side, Purpose.INITIAL, price, quantity)
@@ -260,7 +271,7 @@ def _exit(state: EngineState, bot: Bot, ticker: Ticker, at: Millis) -> Verdict |
         rule, reason, level = Rule.TAKE_PROFIT, StopReason.TAKE_PROFIT, spec.take_profit
     else:
         return None
-    stop(bot, reason, sell=True)
+    bot.stop(reason, sell=True)
     inputs = [Input("price", plain(last)), Input("level", str(level)), Input("profit and loss", plain(change))]
     wish = _wind_down(state, bot, at)
     wish.alternatives.append(Alternative("keep trading", f"{rule.value.replace('_', ' ')} {level} is reached"))
@@ -283,11 +294,11 @@ def _danger(state: EngineState, bot: Bot, ticker: Ticker, at: Millis) -> Verdict
         Input("danger after", after.value if after else "closing"),
     ]
     if after is None:
-        stop(bot, StopReason.LIQUIDATION_NEAR, sell=True)
+        bot.stop(StopReason.LIQUIDATION_NEAR, sell=True)
         return Verdict(rule=Rule.LIQUIDATION_NEAR, inputs=inputs, wish=_wind_down(state, bot, at))
     bot.danger = after
     if before is Danger.REDUCING:
-        unblock(bot)
+        bot.unblock()
     rule = Rule.LIQUIDATION_NEAR if after.rank > before.rank else Rule.LIQUIDATION_FAR
     return Verdict(rule=rule, inputs=inputs, wish=decide(state, bot, Change(), at))
 

@@ -8,7 +8,6 @@ from data.decisions import Alternative, Input, Rule
 from data.events import StopReason
 from data.grids import OutOfRange
 from data.values import HUNDRED, ONE, ZERO, Millis, plain
-from engine.controls import stop
 from engine.extending import next_extension
 from engine.grid.window import BOUNDLESS
 from engine.state import Bot
@@ -43,7 +42,7 @@ def cross(bot: Bot, last: Decimal, at: Millis) -> Verdict | None:
     else:
         bot.outside_since = at
         if policy in _STOPS:
-            stop(bot, StopReason.OUT_OF_RANGE, sell=_STOPS[policy])
+            bot.stop(StopReason.OUT_OF_RANGE, sell=_STOPS[policy])
         wish.alternatives += [
             Alternative(other.value, f"the policy is {policy.value}") for other in OutOfRange if other is not policy
         ]

@@ -7,10 +7,9 @@ from data.events import OrderFilled, StopReason
 from data.orders import Draft, Fill, Order, OrderStatus, Purpose
 from data.values import ZERO, Side, plain
 from engine.change import IGNORED, Change
-from engine.controls import stop
 from engine.grid.accounting import book_beside, book_bought, book_sold, enter, repay, share, take_across
 from engine.grid.slots import Slot
-from engine.state import Bot, EngineState, market_key
+from engine.state import Bot, EngineState, market_key, release
 from engine.views import BotStatus
 
 
@@ -47,9 +46,11 @@ def _book(state: EngineState, order: Order, fill: Fill, *, resting: bool) -> Cha
     sound = _book_side(bot, slot, order, fill)
     if resting and (order.remaining <= ZERO or _all_closed(bot, draft)):
         state.finish(order, OrderStatus.FILLED)
+    elif resting and order.ended is not None and order.filled >= order.ended:
+        release(state, order, OrderStatus.CANCELLED)
     rule = _RULES[draft.purpose]
     if draft.purpose is Purpose.PROTECT and bot.status not in (BotStatus.STOPPING, BotStatus.STOPPED):
-        stop(bot, StopReason.STOP_LOSS, sell=True)
+        bot.stop(StopReason.STOP_LOSS, sell=True)
         rule = Rule.STOP_LOSS
     if bot.status is BotStatus.STOPPED and bot.sell_on_stop and bot.closable(fill.price) > ZERO:
         # What arrives after the end is sold like what was there before it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import Decimal
 
 from data.decisions import Input, Rule
@@ -26,19 +25,15 @@ def view(bot: Bot) -> Window:
     return window(bot.lines, bot.focus, bot.window or len(bot.lines))
 
 
-def within(bot: Bot, slots: Iterable[Slot]) -> list[Slot]:
-    """Return the slots that may have orders, nearest to the price first; for a grid without a window those given."""
-    if not bot.window:
-        return list(slots)
+def within(bot: Bot) -> list[Slot]:
+    """Return the slots that may have orders, nearest to the price first."""
     now = view(bot)
     return sorted(bot.slots[now.first : now.end], key=lambda slot: abs(slot.lower + slot.upper - 2 * bot.focus))
 
 
 def far(state: EngineState, bot: Bot) -> list[str]:
     """Return the resting orders of slots that may have none."""
-    if not bot.window:
-        return []
-    near = {slot.index for slot in within(bot, ())}
+    near = {slot.index for slot in within(bot)}
     return [
         order.draft.client_id
         for order in state.live_orders(bot)

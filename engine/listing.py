@@ -8,7 +8,6 @@ from data.market import Market
 from data.orders import Purpose
 from data.values import ZERO, Side, round_to
 from engine.change import IGNORED, Change
-from engine.controls import unblock
 from engine.following import order_room
 from engine.grid.options import FEWEST, SPARE
 from engine.state import Bot, EngineState
@@ -53,4 +52,4 @@ def _adopt(state: EngineState, bot: Bot, market: Market) -> None:
     room = order_room(state, market, bot.spec.mode, but=bot.id)
     bot.window = max(room - SPARE, FEWEST) if len(bot.slots) > room else 0
     bot.focus = bot.focus or bot.start_price
-    unblock(bot)
+    bot.unblock()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from data.grids import Direction
 from data.values import ZERO
 from engine.grid.accounting import hold_short
 from engine.grid.plan import GridPlan
+from engine.grid.sizing import initial_order
 from engine.grid.slots import Slot
 from engine.state import Bot
 from engine.views import BotStatus
@@ -36,3 +39,13 @@ def lay(bot: Bot, plan: GridPlan) -> None:
         full = [slot for slot, planned in zip(bot.slots, plan.slots, strict=True) if planned.full]
         hold_short(bot.books, full, plan.ticker.last)
     bot.status = BotStatus.STARTING if plan.initial_buy or plan.initial_sell else BotStatus.RUNNING
+
+
+def run_when_complete(bot: Bot, price: Decimal) -> None:
+    """Let a bot run once no more of its inventory is awaited than a market order at ``price`` may be too small for."""
+    filters, (order, _) = bot.market.filters, initial_order(bot.awaiting, bot.market, price)
+    if order < filters.min_quantity or order * price < filters.min_notional:
+        # The slots bid for it themselves.
+        for slot in bot.slots:
+            slot.awaiting = ZERO
+        bot.status = BotStatus.RUNNING

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -90,11 +90,12 @@ def ladder(bot: Bot, limits: RiskLimits) -> Ladder:
         return _span(bot, prices, limits.buffer(buffers))
 
     all_filled = Liquidations(held, low, high)
+    growing = span(all_filled, limits.reduce_buffers)
     return Ladder(
         safe=span(now, limits.notice_buffers),
         eased=span(now, limits.notice_buffers * EASED),
-        growing=span(all_filled, limits.reduce_buffers),
-        regrowing=span(all_filled, limits.reduce_buffers * EASED),
+        growing=growing,
+        regrowing=_reachable(bot.lines, growing, span(all_filled, limits.reduce_buffers * EASED)),
         holding=span(now, limits.close_buffers),
     )
 
@@ -106,6 +107,17 @@ def _span(bot: Bot, prices: Liquidations, distance: Decimal) -> Span:
     above = [price for price in (prices.held if bot.books.base < ZERO else None, prices.high) if price is not None]
     low = max((price / nearest for price in below), default=low)
     return low, min((price / (ONE + distance) for price in above), default=high)
+
+
+def _reachable(lines: Sequence[Decimal], growing: Span, eased: Span) -> Span:
+    """Return ``eased``, or as much of the way there from ``growing`` as price goes in a grid too narrow for it.
+
+    That is the middle of the range, and never less than half a slot.
+    """
+    middle = (lines[0] + lines[-1]) / 2
+    low = max(middle, growing[0] + (lines[1] - lines[0]) / 2)
+    high = min(middle, growing[1] - (lines[-1] - lines[-2]) / 2)
+    return min(eased[0], low), max(eased[1], high)
 
 
 def danger_at(mark: Decimal, before: Danger, levels: Ladder) -> Danger | None:

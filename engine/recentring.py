@@ -12,14 +12,15 @@ import msgspec
 
 from data.advice import TradingState
 from data.decisions import Alternative, Input, Rule
+from data.events import StopReason
 from data.grids import GridSpec, OutOfRange, Spacing
 from data.market import Ticker
 from data.orders import OrderStatus, Purpose
 from data.values import HUNDRED, ONE, ZERO, Millis, Side, floor_to, plain, round_to
 from engine.following import order_room
 from engine.grid.plan import GridPlan
-from engine.grid.sizing import initial_order, plan_grid
-from engine.opening import lay
+from engine.grid.sizing import plan_grid
+from engine.opening import lay, run_when_complete
 from engine.state import Bot, EngineState, Recentre
 from engine.views import BotStatus, RangePosition, Version
 from engine.wish import Verdict, Wish
@@ -35,14 +36,27 @@ def around(spec: GridSpec, price: Decimal, tick: Decimal) -> GridSpec:
     else:
         half = (spec.upper / spec.lower).sqrt()
         lower, upper = price / half, price * half
-    return msgspec.structs.replace(spec, lower=round_to(lower, tick), upper=round_to(upper, tick))
+    return between(spec, round_to(lower, tick), round_to(upper, tick))
+
+
+def between(spec: GridSpec, lower: Decimal, upper: Decimal) -> GridSpec:
+    """Return the grid with another range; limits of trailing that it leaves behind are dropped."""
+    up, down = spec.trail_up, spec.trail_down
+    return msgspec.structs.replace(
+        spec,
+        lower=lower,
+        upper=upper,
+        trigger_price=None,
+        trail_up=up if up is not None and up > upper else None,
+        trail_down=down if down is not None and down < lower else None,
+    )
 
 
 def replanned(state: EngineState, bot: Bot, spec: GridSpec, ticker: Ticker) -> GridPlan:
     """Return the plan of a grid that would take the place of a bot's, with what the bot is worth now as its money."""
     books, taker = bot.books, bot.market.fees.taker
     worth = books.cash + books.base * ticker.bid - abs(books.base) * ticker.bid * taker
-    spec = msgspec.structs.replace(spec, investment=max(worth, ZERO), trigger_price=None)
+    spec = msgspec.structs.replace(spec, investment=max(worth, ZERO))
     room = order_room(state, bot.market, spec.mode, but=bot.id)
     return plan_grid(spec, bot.market, ticker, state.limits_in_force, room)
 
@@ -128,14 +142,19 @@ def advance(state: EngineState, bot: Bot, at: Millis) -> Wish:
         return Wish()
     plan = replanned(state, bot, pending.spec, ticker)
     if plan.problems:
-        bot.recentre = None
+        bot.recentre, rule = None, Rule.RECENTRE_HELD
+        if pending.sold and bot.market.perpetual:
+            # What its slots hold has been closed: the old grid would sell what is not there.
+            bot.stop(StopReason.FAILED_START, sell=True)
+            rule = Rule.STOP_BOT
         first = plan.problems[0]
         why_not = Alternative("recentre", f"{first.field}: {first.problem}")
-        return Wish(rule=Rule.RECENTRE_HELD, inputs=[Input("price", plain(ticker.last))], alternatives=[why_not])
+        return Wish(rule=rule, inputs=[Input("price", plain(ticker.last))], alternatives=[why_not])
     surplus = _surplus(bot, plan, ticker)
-    if surplus > ZERO and not bot.waiting and not (pending.sold and not bot.market.perpetual):
+    # On spot what is left after one order rides on; a position has to be closed to the end.
+    if surplus > ZERO and (bot.market.perpetual or not (pending.sold or bot.waiting)):
         bot.recentre = msgspec.structs.replace(pending, sold=True)
-        if bot.close_blocked:
+        if bot.close_blocked or bot.waiting:
             return Wish()
         side = Side.SELL if bot.books.base > ZERO else Side.BUY
         return Wish(drafts=[bot.whole_draft(side, Purpose.CLOSE, ticker.fair, surplus)])
@@ -208,10 +227,5 @@ def _hand_over(bot: Bot, held: Decimal, price: Decimal) -> None:
         top = bot.slots[-1]
         top.capacity = max(top.capacity, top.held + held)
         top.add(held, price, initial=True)
-    filters, awaiting = bot.market.filters, bot.awaiting
-    order, _ = initial_order(awaiting, bot.market, price)
-    if order < filters.min_quantity or order * price < filters.min_notional:
-        # No market order is that small: the slots bid for it themselves.
-        for slot in bot.slots:
-            slot.awaiting = ZERO
-    bot.status = BotStatus.STARTING if bot.awaiting > ZERO else BotStatus.RUNNING
+    bot.status = BotStatus.STARTING
+    run_when_complete(bot, price)

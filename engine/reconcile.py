@@ -175,7 +175,7 @@ def _resolve(runner: Runner, account: Account, order: Order, report: OrderReport
     """Post what the exchange's word on one order means for ours; return 1 when it was news."""
     now, draft = runner.clock.now(), order.draft
     if not report.status.live:
-        runner.post(OrderCancelled(at=now, client_id=draft.client_id))
+        runner.post(OrderCancelled(at=now, client_id=draft.client_id, filled=report.filled))
         return 1
     if not order.exchange_id:
         runner.post(OrderAccepted(at=now, client_id=draft.client_id, exchange_id=report.exchange_id))

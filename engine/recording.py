@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from data.events import BalanceMoved
 from data.journal import Entry
 from data.market import Ticker
 from engine.core import Engine
@@ -41,6 +42,9 @@ def entry_of(outcome: Outcome, state: EngineState) -> Entry:
 
 def _seen(outcome: Outcome, state: EngineState) -> tuple[Ticker, ...]:
     """Return the tickers the step read: its bots' markets, and every traded one when risk weighed all bots together."""
+    if isinstance(outcome.event, BalanceMoved):
+        # What is not quote was valued at any market that a bot ever had.
+        return tuple(state.tickers[symbol] for symbol in sorted(state.tickers))
     if not outcome.decisions:
         return ()
     symbols = {state.bots[decision.bot].market.symbol for decision in outcome.decisions if decision.bot}

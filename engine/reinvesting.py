@@ -16,9 +16,9 @@ from engine.views import BotStatus
 from engine.wish import Wish
 
 
-def grow(bot: Bot, slot: Slot | None) -> Wish | None:
+def grow(bot: Bot, slot: Slot) -> Wish | None:
     """Let ``slot``, which has just been dealt with, grow if it is empty, and the size of all if money allows."""
-    if slot is None or not bot.spec.reinvest or bot.status is not BotStatus.RUNNING or bot.market.perpetual:
+    if bot.status is not BotStatus.RUNNING or bot.market.perpetual:
         return None
     step = bot.market.filters.quantity_step
     if slot.selling != ZERO or slot.held >= step:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import assert_never
 
@@ -10,7 +11,7 @@ import msgspec
 
 from data.candles import CandleColumns
 from data.events import Event, OrderAccepted, OrderRejected, OrderUpdate, StartBot, TickerMoved
-from data.grids import GridSpec
+from data.grids import Direction, GridSpec
 from data.journal import Journal
 from data.market import Candle, Market
 from data.values import ZERO, Millis
@@ -37,10 +38,17 @@ class ReplayReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a replay came to. Money in quote; the two baselines are changes of worth, like ``equity_change``."""
 
     bars: int
+    direction: Direction
+    leverage: int
     fills: int
     grid_profit: Decimal
     unpaired_pnl: Decimal
     fees: Decimal
+    funding: Decimal
+    """Received, less paid."""
+    liquidations: int
+    liquidation_cost: Decimal
+    """What a liquidation took beyond the loss at its price: fee and clearance."""
     equity_change: Decimal
     identity_error: Decimal
     buy_and_hold: Decimal
@@ -54,15 +62,27 @@ class ReplayReport(msgspec.Struct, frozen=True, kw_only=True):
 class Replay:
     """One run. ``bot``, ``journal`` and ``equity`` are there to look at afterwards."""
 
-    def __init__(self, columns: CandleColumns, spec: GridSpec, market: Market, journal: Journal) -> None:
-        """Prepare to trade ``spec`` on ``market`` along ``columns`` with an account that holds just the investment."""
+    def __init__(
+        self,
+        columns: CandleColumns,
+        spec: GridSpec,
+        market: Market,
+        journal: Journal,
+        matching: Matching | None = None,
+    ) -> None:
+        """Prepare to trade ``spec`` on ``market`` along ``columns`` with an account that holds just the investment.
+
+        Without ``matching`` that is an account on spot.
+        """
         self._columns, self._spec, self._market = columns, spec, market
         self.journal = journal
         self.engine = Engine(_LIMITS)
         self.equity: list[Decimal] = []
         """Equity at each bar's close."""
-        self._matching = Matching({market.symbol: market}, {market.quote: spec.investment})
-        self._walk = CandleWalk(self._matching, market, self._deliver, lambda: self.engine.bands(market.symbol))
+        self.liquidations = 0
+        self._matching = matching or Matching({market.symbol: market}, {market.quote: spec.investment})
+        self._walk = CandleWalk(self._matching, market, self._deliver, self._bands)
+        self._walk_bar = self._walk.bar
         self._queue: deque[Event] = deque()
         self._busy = False
 
@@ -82,26 +102,22 @@ class Replay:
         if started.problem:
             raise ReplayRefused(started.problem)
         self._pump()
-        worst = self._bars(bar)
+        self._bars(bar)
         self.journal.commit()
-        return self._report(worst, len(columns.at) / watch.seconds())
+        return self._report(len(columns.at) / watch.seconds())
 
-    def _bars(self, length: Millis) -> Decimal:
-        """Walk every bar and return the largest drawdown at closes, as a fraction."""
-        books, walk, curve = self.bot.books, self._walk.bar, self.equity.append
-        peak, worst = books.invested, ZERO
+    def _bars(self, length: Millis) -> None:
+        """Walk every bar and note what the bot is worth at its close."""
+        books, walk, curve = self.bot.books, self._walk_bar, self.equity.append
         columns = self._columns
         for at, first, high, low, close in zip(
             columns.at, columns.open, columns.high, columns.low, columns.close, strict=True
         ):
             walk(Candle(at, first, high, low, close, ZERO), at + length - 1)
-            equity = books.cash + books.base * close
-            curve(equity)
-            if equity > peak:
-                peak = equity
-            elif peak - equity > worst * peak:
-                worst = (peak - equity) / peak
-        return worst
+            curve(books.cash + books.base * close)
+
+    def _bands(self) -> Iterator[tuple[Decimal, Decimal]]:
+        return self.engine.bands(self._market.symbol)
 
     def _deliver(self, event: TickerMoved | OrderUpdate) -> None:
         self._handle(event)
@@ -133,7 +149,11 @@ class Replay:
                     )
                 case _:
                     assert_never(answer)
-        self._queue.extend(matching.drain())
+        self._queue.extend(self._news())
+
+    def _news(self) -> Sequence[Event]:
+        """Return what has happened to the account since it was last asked."""
+        return self._matching.drain()
 
     def _pump(self) -> None:
         # Handling an event may queue more; only the outermost call works the queue off, in order.
@@ -146,22 +166,42 @@ class Replay:
         finally:
             self._busy = False
 
-    def _report(self, worst: Decimal, speed: float) -> ReplayReport:
-        books, mark = self.bot.books, self._columns.close[-1]
+    def _valued_at(self) -> Decimal:
+        """Return the price at which what the books hold is valued in the end."""
+        return self._columns.close[-1]
+
+    def _report(self, speed: float) -> ReplayReport:
+        books, last, mark = self.bot.books, self._columns.close[-1], self._valued_at()
         return ReplayReport(
             bars=len(self._columns.at),
+            direction=self._spec.direction,
+            leverage=self._spec.leverage,
             fills=books.fills,
             grid_profit=books.grid_profit,
             unpaired_pnl=books.unpaired(mark),
             fees=books.fees,
-            equity_change=books.equity(mark) - books.invested,
+            funding=books.funding,
+            liquidations=self.liquidations,
+            liquidation_cost=books.equity(mark) - self.equity[-1],
+            equity_change=self.equity[-1] - books.invested,
             identity_error=books.identity_error(mark),
-            buy_and_hold=books.buy_and_hold(mark) - books.invested,
-            hold_initial_mix=books.hold_initial_mix(mark) - books.invested,
-            max_drawdown=worst,
+            buy_and_hold=books.buy_and_hold(last) - books.invested,
+            hold_initial_mix=books.hold_initial_mix(last) - books.invested,
+            max_drawdown=_drawdown(books.invested, self.equity),
             bars_per_second=int(speed),
             journal_sequence=self.journal.last_sequence,
         )
+
+
+def _drawdown(start: Decimal, curve: Sequence[Decimal]) -> Decimal:
+    """Return the largest fall from a peak, as a fraction of it."""
+    peak, worst = start, ZERO
+    for equity in curve:
+        if equity > peak:
+            peak = equity
+        elif peak - equity > worst * peak:
+            worst = (peak - equity) / peak
+    return worst
 
 
 # Recorded candles may pause for weeks, and a grid over years of a young coin spans a hundredfold: neither is a mistake.

@@ -13,8 +13,7 @@ from data.grids import GridSpec
 from data.values import plain
 from engine.change import Change, refused
 from engine.grid.options import limit_of, option_problems
-from engine.grid.plan import Problem
-from engine.recentring import begin, replanned
+from engine.recentring import begin, between, replanned
 from engine.state import Bot, EngineState
 from engine.views import BotStatus
 
@@ -34,20 +33,18 @@ def apply_reshaping(state: EngineState, bot: Bot, event: GridControl) -> Change:
 
 
 def _trail(bot: Bot, event: SetTrailing) -> Change:
-    if bot.status is not BotStatus.WAITING:
-        edges = ((event.up, bot.lines[-1], 1, "up"), (event.down, bot.lines[0], -1, "down"))
-        for limit, edge, way, name in edges:
-            if limit is not None and (limit - edge) * way <= 0:
-                where = "above" if way > 0 else "below"
-                return refused(f"{name}: {plain(limit)}: the grid is there already; accepted: {where} {plain(edge)}")
     spec = msgspec.structs.replace(bot.spec, trail_up=event.up, trail_down=event.down)
     return _options(bot, spec, [Input("trail up", limit_of(event.up)), Input("trail down", limit_of(event.down))])
 
 
 def _options(bot: Bot, spec: GridSpec, inputs: list[Input]) -> Change:
-    problems = option_problems(spec, bot.market)
+    now = spec
+    if bot.status is not BotStatus.WAITING:
+        # A grid that has trailed lies elsewhere than its spec, and what it waited for is over.
+        now = msgspec.structs.replace(spec, lower=bot.lines[0], upper=bot.lines[-1], trigger_price=None)
+    problems = option_problems(now, bot.market)
     if problems:
-        return refused(_text(problems[0]))
+        return refused(str(problems[0]))
     bot.spec, bot.trail_ended = spec, False
     return Change(bot=bot, rule=Rule.CHANGE_GRID, inputs=inputs)
 
@@ -66,7 +63,7 @@ def _recentre(state: EngineState, bot: Bot, event: RecentreBot) -> Change:
     spec = reshaped(bot.spec, event)
     plan = replanned(state, bot, spec, ticker)
     if plan.problems:
-        return refused(_text(plan.problems[0]))
+        return refused(str(plan.problems[0]))
     begin(bot, spec, asked=True)
     inputs = [
         Input("price", plain(ticker.last)),
@@ -77,18 +74,5 @@ def _recentre(state: EngineState, bot: Bot, event: RecentreBot) -> Change:
 
 
 def reshaped(spec: GridSpec, event: RecentreBot) -> GridSpec:
-    """Return the grid that a recentring asks for; limits of trailing that its range leaves behind are dropped."""
-    up, down = spec.trail_up, spec.trail_down
-    return msgspec.structs.replace(
-        spec,
-        lower=event.lower,
-        upper=event.upper,
-        levels=event.levels or spec.levels,
-        trigger_price=None,
-        trail_up=up if up is not None and up > event.upper else None,
-        trail_down=down if down is not None and down < event.lower else None,
-    )
-
-
-def _text(problem: Problem) -> str:
-    return f"{problem.field}: {problem.value}: {problem.problem}; accepted: {problem.accepted}"
+    """Return the grid that a recentring asks for."""
+    return msgspec.structs.replace(between(spec, event.lower, event.upper), levels=event.levels or spec.levels)

@@ -104,13 +104,13 @@ def _filters(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) -
     filters, quantity, price = bot.market.filters, draft.quantity, draft.price
     if draft.type is not OrderType.MARKET and price % filters.price_tick:
         return RefusalCode.OFF_TICK, {"price": plain(price), "tick": plain(filters.price_tick)}
+    if draft.type is OrderType.STOP_MARKET:
+        return _stops(state, bot)
     if quantity % filters.quantity_step:
         return RefusalCode.OFF_STEP, {"quantity": plain(quantity), "step": plain(filters.quantity_step)}
     if quantity < filters.min_quantity or quantity <= ZERO:
         return RefusalCode.BELOW_MIN_QUANTITY, {"quantity": plain(quantity), "minimum": plain(filters.min_quantity)}
     maximum = filters.most_at_market if draft.type is OrderType.MARKET else filters.max_quantity
-    if draft.type is OrderType.STOP_MARKET:
-        return _stops(state, bot)
     if maximum is not None and quantity > maximum:
         return RefusalCode.ABOVE_MAX_QUANTITY, {"quantity": plain(quantity), "maximum": plain(maximum)}
     if draft.notional < filters.min_notional and not draft.reduce_only:
@@ -118,7 +118,8 @@ def _filters(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) -
             "notional": plain(draft.notional),
             "minimum": plain(filters.min_notional),
         }
-    resting = sum(len(each.live) for each in state.active_bots(draft.symbol))
+    there = [each for each in state.active_bots(draft.symbol) if each.spec.mode is draft.mode]
+    resting = sum(len(each.live) for each in there)
     if resting >= filters.max_orders:
         return RefusalCode.TOO_MANY_ORDERS, {"open": str(resting), "maximum": str(filters.max_orders)}
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 
@@ -214,7 +215,8 @@ class Runner:
         """
         try:
             for symbol in symbols:
-                self.post(TickerMoved(at=self.clock.now(), ticker=await self._ticker(symbol)))
+                with suppress(MarketUnknown):  # gone since it was last looked for; it must not keep the others waiting
+                    self.post(TickerMoved(at=self.clock.now(), ticker=await self._ticker(symbol)))
         except ExchangeUnavailable as error:
             if mode is None or mode is self.exchange.mode:
                 raise

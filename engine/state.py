@@ -93,6 +93,12 @@ class Bot(msgspec.Struct, kw_only=True):
     stop_reason: StopReason | None = None
 
     @property
+    def moves(self) -> bool:
+        """Return whether the grid follows the price."""
+        spec = self.spec
+        return spec.infinity or spec.trail_up is not None or spec.trail_down is not None
+
+    @property
     def awaiting(self) -> Decimal:
         """Return the initial inventory still to arrive, in base."""
         return sum((slot.awaiting for slot in self.slots), ZERO)
@@ -126,6 +132,28 @@ class Bot(msgspec.Struct, kw_only=True):
         number = max(self.next_slot, *(slot.index + 1 for slot in self.slots), 0)
         self.next_slot = number + 1
         return number
+
+    def stop(self, reason: StopReason, *, sell: bool) -> None:
+        """Begin to stop.
+
+        A sale asked for once is not taken back by a later stop without one, unless it failed or waits for a price.
+        """
+        # A position that a failed start left behind could be liquidated with nobody watching.
+        sell = sell or (self.market.perpetual and reason is StopReason.FAILED_START)
+        self.status = BotStatus.STOPPING
+        # The price of a market that is gone never comes: a person must be able to let the bot go.
+        failed = (self.close_blocked or self.waiting) and reason is StopReason.PERSON
+        self.sell_on_stop = sell if failed else self.sell_on_stop or sell
+        self.close_blocked = self.protect_blocked = False
+        self.stop_reason = self.stop_reason or reason
+        for slot in self.slots:
+            slot.awaiting = ZERO
+
+    def unblock(self) -> None:
+        """Let every slot be decided for again."""
+        self.close_blocked = self.protect_blocked = False
+        for slot in self.slots:
+            slot.crossed, slot.waiting, slot.blocked = 0, False, False
 
     def with_fee(self, draft: Draft) -> Decimal:
         """Return the quote a buy takes per quote of its notional.

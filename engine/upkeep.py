@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+
+import structlog
 
 from data.advice import Advice, OrdersAdvised
 from data.equity import EquityPoint, EquityStore
-from data.events import AdvicePosted, MarketChanged, Reconciled
+from data.events import AdvicePosted, Reconciled
 from data.values import ONE, Millis
 from engine.account import Account
 from engine.exchanges.base import ExchangeUnavailable
 from engine.pictures import bot_view
 from engine.reconcile import differs_anew, reconcile
-from engine.recovery import lately_at_work, traders
+from engine.recovery import lately_at_work
 from engine.runner import Runner
 from engine.views import BotStatus
 
 NUDGE_LIFETIME: Millis = 60_000
+
+log = structlog.get_logger(__name__)
 
 
 async def reconcile_all(runner: Runner) -> tuple[Reconciled, ...]:
@@ -46,9 +50,7 @@ async def reconcile_account(runner: Runner, account: Account) -> tuple[Reconcile
         traded = {bot.market.symbol for bot in bots if bot.spec.mode is mode and lately_at_work(bot, now)}
         symbols = await runner.listed(traded, mode)
         await runner.resubscribe(mode)
-        await runner.refresh(symbols, mode)
-        await _follow_rules(runner, account, symbols)
-        reports = tuple([await reconcile(runner, symbol, mode) for symbol in symbols])
+        reports = await _compare(runner, account, symbols)
         if not symbols:
             await account.exchange.balances()
     except ExchangeUnavailable:
@@ -63,12 +65,22 @@ async def reconcile_account(runner: Runner, account: Account) -> tuple[Reconcile
     return reports
 
 
-async def _follow_rules(runner: Runner, account: Account, symbols: Iterable[str]) -> None:
-    """Tell the engine what the exchange asks of orders now, where bots were started under other rules."""
+async def _compare(runner: Runner, account: Account, symbols: Sequence[str]) -> tuple[Reconciled, ...]:
+    """Compare market by market: one that does not answer, as while it is taken off the list, holds up no other."""
+    reports: list[Reconciled] = []
+    silent: list[ExchangeUnavailable] = []
     for symbol in symbols:
-        market = await account.exchange.market(symbol)
-        if any(bot.market != market for bot in traders(runner.engine.state, account.mode, symbol)):
-            runner.post(MarketChanged(at=runner.clock.now(), symbol=symbol, mode=account.mode, market=market))
+        try:
+            await runner.refresh([symbol], account.mode)
+            reports.append(await reconcile(runner, symbol, account.mode))
+        except ExchangeUnavailable as error:
+            log.warning("market_not_compared", symbol=symbol, account=account.name, reason=str(error))
+            silent.append(error)
+    if silent:
+        account.interrupted.set()
+        if not reports:
+            raise silent[0]
+    return tuple(reports)
 
 
 def _nudge(runner: Runner, account: Account) -> None:
@@ -95,7 +107,7 @@ async def hold_alive(runner: Runner, seconds: int) -> None:
     """
     silent: list[ExchangeUnavailable] = []
     for account in runner.accounts.values():
-        if not account.connected:
+        if not account.opened:
             continue
         bots = [bot for bot in runner.engine.state.active_bots() if bot.spec.mode is account.mode]
         wanted = {bot.market.symbol for bot in bots if bot.market.perpetual}

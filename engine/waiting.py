@@ -9,7 +9,6 @@ from data.decisions import Alternative, Input, Rule
 from data.events import StopReason
 from data.market import Ticker
 from data.values import ZERO, Millis, plain
-from engine.controls import stop
 from engine.following import order_room
 from engine.grid.sizing import plan_grid
 from engine.grid.window import BOUNDLESS
@@ -38,7 +37,7 @@ def touch(state: EngineState, bot: Bot, ticker: Ticker, at: Millis) -> Verdict |
         why_not.append(f"{bot.spec.mode} is not armed")
     inputs = [Input("price", plain(ticker.last)), Input("trigger", plain(bot.spec.trigger_price or ZERO))]
     if why_not:
-        stop(bot, StopReason.FAILED_START, sell=False)
+        bot.stop(StopReason.FAILED_START, sell=False)
         return Verdict(rule=Rule.STOP_BOT, inputs=inputs, wish=Wish(alternatives=[Alternative("start", why_not[0])]))
     lay(bot, plan)
     books = bot.books

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from data.decisions import Alternative, Input, Rule
@@ -20,10 +22,14 @@ class Wish(msgspec.Struct, kw_only=True):
     """What the bot did of itself on this occasion; None when it only answered to the change."""
     inputs: list[Input] = []
 
+    def want_off(self, orders: Iterable[str]) -> None:
+        """Want orders off the book; each is asked for once."""
+        self.cancels += [each for each in dict.fromkeys(orders) if each not in self.cancels]
+
     def add(self, other: Wish) -> None:
         """Want what ``other`` wants as well."""
         self.drafts += other.drafts
-        self.cancels += [each for each in other.cancels if each not in self.cancels]
+        self.want_off(other.cancels)
         self.alternatives += other.alternatives
         self.completed = self.completed or other.completed
         self.rule = self.rule or other.rule

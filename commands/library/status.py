@@ -20,6 +20,8 @@ async def status(ctx: Context) -> Answer:
     engine, now, bots = ctx.desk.engine(), ctx.clock_now, ctx.desk.bots()
     money = standings(ctx.desk, now, zone_of(ctx))
     active = [each for each in bots if each.status.active]
+    # An engine for real money that is not armed moves none, unless bots of real money are still at work.
+    mode = engine.mode if any(each.spec.mode is engine.mode for each in active) else engine.new_bots
     trading = words.trading(engine.trading_state)
     if engine.trading_state_reason and engine.trading_state is not TradingState.ACTIVE:
         person = ctx.people.get(engine.trading_state_reason)
@@ -35,8 +37,8 @@ async def status(ctx: Context) -> Answer:
     return Card(
         title=_title(ctx, active, money),
         fields=tuple(fields),
-        mode=engine.mode,
-        note=phrases.mode_meaning(engine.mode),
+        mode=mode,
+        note=phrases.mode_meaning(mode),
         buttons=_buttons(active, engine.trading_state),
     )
 

@@ -9,15 +9,17 @@ from typing import Annotated
 
 import msgspec
 
-from commands.cards import receipt
+from commands.cards import receipt, stop_buttons
 from commands.context import Context
-from commands.format import amount, price, profit, quantity
+from commands.format import amount, price, profit
 from commands.matching import bot_name, no_bots, one_bot
+from commands.perpetuals import held
 from commands.plan import Answer, Planned
 from commands.registry import Param, Role, Tier, command
 from commands.reply import Button, Card, Field, Reply
 from config.language import _, ngettext
 from data.events import StopBot
+from data.market import Ticker
 from data.values import ZERO
 from engine.exchanges.base import ExchangeUnavailable, MarketUnknown
 from engine.outcome import Outcome
@@ -34,7 +36,7 @@ class Coins(StrEnum):
 class _Stop(msgspec.Struct, frozen=True, kw_only=True):
     bot: BotView
     sell: bool
-    bid: Decimal | None
+    price: Decimal | None
     """None when there is no price to be had."""
 
     @property
@@ -43,14 +45,14 @@ class _Stop(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def fee(self) -> Decimal:
-        return self.base * (self.bid or ZERO) * self.bot.market.fees.taker if self.sell else ZERO
+        return abs(self.base) * (self.price or ZERO) * self.bot.market.fees.taker if self.sell else ZERO
 
     @property
     def change(self) -> Decimal | None:
         books = self.bot.profit
-        if books is None or self.bid is None:
+        if books is None or self.price is None:
             return None
-        return books.cash + books.base * self.bid - self.fee - books.invested
+        return books.cash + books.base * self.price - self.fee - books.invested
 
 
 @command(role=Role.TRADER, tier=Tier.MONEY, group="Act")
@@ -62,6 +64,7 @@ async def stop(
     """Stop a bot, and sell what it holds or keep it
 
     You see what would be sold, at what price and with what result, then confirm. A stopped bot cannot be resumed.
+    On a perpetual, sell closes the position, whichever side it is on.
     Examples: /stop 1 sell · /stop 1 keep · /stop all keep
     """
     which = bot
@@ -70,7 +73,7 @@ async def stop(
     bots = _chosen(ctx, which, coins)
     if not isinstance(bots, tuple):
         return bots
-    stops = [_Stop(bot=each, sell=coins is Coins.SELL, bid=await _bid(ctx, each)) for each in bots]
+    stops = [_Stop(bot=each, sell=coins is Coins.SELL, price=await _closing_price(ctx, each)) for each in bots]
     if coins is None:
         return _choice(which or str(bots[0].id), stops)
     return _planned(stops)
@@ -84,12 +87,17 @@ def _chosen(ctx: Context, text: str | None, coins: Coins | None) -> tuple[BotVie
     return (found,) if isinstance(found, BotView) else found
 
 
-async def _bid(ctx: Context, bot: BotView) -> Decimal | None:
+async def _closing_price(ctx: Context, bot: BotView) -> Decimal | None:
+    """Return the best price for what is held; a short position is closed by buying."""
+    ticker: Ticker | None
     try:
-        return (await ctx.desk.ticker(bot.spec.symbol)).bid
+        ticker = await ctx.desk.ticker(bot.spec.symbol)
     except (ExchangeUnavailable, MarketUnknown):
         # A bot whose market is gone must still be let go.
-        return None if bot.ticker is None else bot.ticker.bid
+        ticker = bot.ticker
+    if ticker is None:
+        return None
+    return ticker.ask if bot.profit is not None and bot.profit.base < ZERO else ticker.bid
 
 
 def _choice(text: str, stops: Sequence[_Stop]) -> Card:
@@ -103,10 +111,7 @@ def _choice(text: str, stops: Sequence[_Stop]) -> Card:
         title=_("Stop {bots}: sell or keep what is held?").format(bots=names),
         fields=tuple(fields),
         mode=stops[0].bot.spec.mode,
-        buttons=(
-            Button(_("Stop, sell"), f"/stop {text} sell", danger=True),
-            Button(_("Stop, keep"), f"/stop {text} keep", danger=True),
-        ),
+        buttons=stop_buttons(text, perpetual=all(each.bot.market.perpetual for each in stops)),
     )
 
 
@@ -119,9 +124,9 @@ def _planned(stops: Sequence[_Stop]) -> Planned:
             StopBot(at=at, by=by, plan=plan, bot=each.bot.id, sell=each.sell) for each in stops
         ),
         receipt=lambda outcomes: _receipt(stops, outcomes),
-        quote={each.bot.spec.symbol: each.bid for each in stops if each.sell and each.bid is not None},
+        quote={each.bot.spec.symbol: each.price for each in stops if each.sell and each.price is not None},
         state=" ".join(_state(each) for each in stops),
-        confirm_label=_("Stop and sell") if stops[0].sell else _("Stop and keep"),
+        confirm_label=_confirm_label(stops),
         danger=True,
     )
 
@@ -136,9 +141,16 @@ def _title(stops: Sequence[_Stop]) -> str:
     if len(stops) > 1:
         text = _("Stop {count} bots and sell?") if first.sell else _("Stop {count} bots and keep what they hold?")
         return text.format(count=len(stops))
-    held = quantity(first.base, first.bot.market.base)
-    text = _("Stop {bot} and sell {held}?") if first.sell else _("Stop {bot} and keep {held}?")
-    return text.format(bot=bot_name(first.bot), held=held)
+    what, market = held(first.bot.market, first.base), first.bot.market
+    sell = _("Stop {bot} and close {held}?") if market.perpetual else _("Stop {bot} and sell {held}?")
+    text = sell if first.sell else _("Stop {bot} and keep {held}?")
+    return text.format(bot=bot_name(first.bot), held=what)
+
+
+def _confirm_label(stops: Sequence[_Stop]) -> str:
+    if not stops[0].sell:
+        return _("Stop and keep")
+    return _("Stop and close") if all(each.bot.market.perpetual for each in stops) else _("Stop and sell")
 
 
 def _fields(stop: _Stop, *, named: bool) -> list[Field]:
@@ -146,7 +158,8 @@ def _fields(stop: _Stop, *, named: bool) -> list[Field]:
     count = len(stop.bot.orders)
     cancels = ngettext("{count} order", "{count} orders", count).format(count=count)
     fields = [Field(prefix + _("Cancels"), cancels)]
-    fields.append(Field(prefix + (_("Sells") if stop.sell else _("Keeps")), _holdings(stop)))
+    sells = _("Closes") if stop.bot.market.perpetual else _("Sells")
+    fields.append(Field(prefix + (sells if stop.sell else _("Keeps")), _holdings(stop)))
     if stop.sell:
         fields.append(Field(prefix + _("Fee"), amount(stop.fee, stop.bot.market.quote)))
     label = _("Total then") if stop.sell else _("Total now")
@@ -155,12 +168,12 @@ def _fields(stop: _Stop, *, named: bool) -> list[Field]:
 
 def _holdings(stop: _Stop) -> str:
     market = stop.bot.market
-    held = quantity(stop.base, market.base)
-    if stop.bid is None or not stop.base:
-        return held
-    at = price(stop.bid, market.filters.price_tick)
-    worth = amount(stop.base * stop.bid, market.quote)
-    return _("{held} at {price}, about {worth}").format(held=held, price=at, worth=worth)
+    what = held(market, stop.base)
+    if stop.price is None or not stop.base:
+        return what
+    at = price(stop.price, market.filters.price_tick)
+    worth = amount(abs(stop.base) * stop.price, market.quote)
+    return _("{held} at {price}, about {worth}").format(held=what, price=at, worth=worth)
 
 
 def _result(stop: _Stop) -> str:
@@ -173,7 +186,8 @@ def _result(stop: _Stop) -> str:
 def _receipt(stops: Sequence[_Stop], outcomes: Sequence[Outcome]) -> Reply:
     first = stops[0]
     name = bot_name(first.bot) if len(stops) == 1 else _("{count} bots").format(count=len(stops))
-    text = _("Stopping {bots} and selling") if first.sell else _("Stopping {bots}, keeping what is held")
+    selling = _("Stopping {bots} and closing") if first.bot.market.perpetual else _("Stopping {bots} and selling")
+    text = selling if first.sell else _("Stopping {bots}, keeping what is held")
     card = Card(
         title=text.format(bots=name),
         fields=tuple(Field(bot_name(each.bot), _("total about {total}").format(total=_result(each))) for each in stops),

@@ -11,7 +11,7 @@ from commands.cards import receipt
 from commands.context import Context
 from commands.format import amount, price
 from commands.matching import bot_name, one_bot
-from commands.moves import limit_word
+from commands.moves import limit_word, step_fields
 from commands.plan import Answer, Planned
 from commands.registry import Param, Role, Tier, command
 from commands.reply import Button, Card, Failure, Field
@@ -34,7 +34,7 @@ async def trail(
 ) -> Answer:
     """Let a bot's grid follow the price, up to a limit
 
-    Upwards no order is sent at market. Downwards every step realises a loss, which you see before you confirm.
+    No order is sent at market. A step against what the bot holds realises a loss, which you see before you confirm.
     Examples: /trail 1 up=72000 · /trail 1 down=50000 · /trail 1 up=none down=none
     """
     found = one_bot(ctx.desk, bot, "/trail {}")
@@ -105,9 +105,9 @@ def _card(bot: BotView, limits: _Limits, title: str, before: _Limits | None = No
         Field(_("Up to"), limit_word(limits.up, tick)),
         Field(_("Down to"), limit_word(limits.down, tick)),
     ]
-    if limits.down is not None and bot.slots:
+    if bot.slots:
         loss = (bot.lines[-1] - bot.lines[0]) * max(slot.capacity for slot in bot.slots)
-        fields.append(Field(_("Each step down"), _("realises a loss of up to {loss}").format(loss=amount(loss, quote))))
+        fields += step_fields(bot.spec.direction, limits.up, limits.down, amount(loss, quote))
     buttons = [Button(bot_name(bot), f"/bots {bot.id}")]
     if before is not None:
         up, down = before.up or "none", before.down or "none"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 import structlog
@@ -185,7 +186,7 @@ class UserStream:
         if report.filled == report.quantity:
             self._own.fulfil(client_id)
         else:
-            self._cancelled(client_id)
+            self._cancelled(client_id, report.filled)
 
     async def _catch_up(self, since: Millis, until: Millis | None = None, symbols: Iterable[str] = ()) -> int:
         """Ask for fills where orders of ours may have filled, tell those untold; return how many the stream owed us."""
@@ -271,7 +272,7 @@ class UserStream:
             return
         filled = decimal(told.get("filled")) * contract_size(self._client.ccxt.markets.get(symbol, {}))
         if over(told) and self._own.told(client_id) >= filled:
-            self._cancelled(client_id)
+            self._cancelled(client_id, filled)
         elif told.get("status") == "closed" and self._own.told(client_id) >= filled > 0:
             self._own.fulfil(client_id)
 
@@ -280,10 +281,10 @@ class UserStream:
         if told.get("symbol") and told.get("id"):
             self._over(told)
 
-    def _cancelled(self, client_id: str) -> None:
+    def _cancelled(self, client_id: str, filled: Decimal) -> None:
         def tell() -> None:
             if self._own.end(client_id):
-                self._emit(OrderCancelled(at=self._clock.now(), client_id=client_id))
+                self._emit(OrderCancelled(at=self._clock.now(), client_id=client_id, filled=filled))
 
         self._own.after_answer(client_id, tell)
 

@@ -201,7 +201,7 @@ class MarginMatching(Matching):
 
     def _expire(self, order: Order, at: Millis) -> None:
         self._finish(order, OrderStatus.CANCELLED)
-        self.events.append(OrderCancelled(client_id=order.draft.client_id, at=at))
+        self.events.append(OrderCancelled(client_id=order.draft.client_id, at=at, filled=order.filled))
 
     def _trigger(self, stop: Order, market: Market, at: Millis) -> None:
         draft, book, held = stop.draft, self._books[market.symbol], self.margin.held(market.symbol)

@@ -86,7 +86,7 @@ class Matching:
             return False
         self._release(resting, resting.order.remaining)
         self._remove(resting, OrderStatus.CANCELLED)
-        self.events.append(OrderCancelled(client_id=client_id, at=at))
+        self.events.append(OrderCancelled(client_id=client_id, at=at, filled=resting.order.filled))
         return True
 
     # -- what moves the market
@@ -200,7 +200,7 @@ class Matching:
             self._rest(order, book)
             return
         self._finish(order, OrderStatus.CANCELLED)
-        self.events.append(OrderCancelled(client_id=draft.client_id, at=order.at))
+        self.events.append(OrderCancelled(client_id=draft.client_id, at=order.at, filled=order.filled))
 
     def _wallet(self, market: Market) -> Wallet:
         """Return what pays for the orders of a market."""

@@ -7,7 +7,8 @@ Identity, asserted in tests and printed in every report (all in quote, ``m`` the
 ``equity`` is cash + base·m, from the cash flows of the fills; ``grid profit`` and ``unpaired`` come from the lots in
 the slots. The two sides are computed from different records, so an error in either shows. A fee taken in base is booked
 at the price of its fill: the base leaves the lot, its worth goes to ``fees``. One taken in an asset that the fill does
-not bring in, such as BNB on a sale of BNB, is booked as if it had been paid in quote; ``fees_elsewhere`` says how much quote is on the account for that reason.
+not bring in, such as BNB on a sale of BNB, is booked as if it had been paid in quote; ``fees_elsewhere`` says how much
+quote is on the account for that reason.
 
 On a perpetual, ``base`` is the position and the lots are virtual: slots of a neutral or short grid hold what nobody
 ever bought. The ``baseline`` is what they hold too much, sold short at ``baseline_cost``, so that base = lots -

@@ -20,6 +20,10 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     problem: str
     accepted: str
 
+    def __str__(self) -> str:
+        """Return it as a person reads it."""
+        return f"{self.field}: {self.value}: {self.problem}; accepted: {self.accepted}"
+
 
 class SlotPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One slot to be: prices in quote, quantity in base, ``net_profit`` per cycle in quote after both fees."""

@@ -55,7 +55,7 @@ SUBMIT, CREATE = "submit of the adapter, answered", "create_order of plain ccxt,
 
 def measure(size: Size) -> Iterator[Figure]:
     """Let the same exchange see the engine, and then ccxt alone, again and again."""
-    runs, count = (3, 150) if size is Size.FULL else (1, 3)
+    runs, count = (3, 120) if size is Size.FULL else (1, 3)
     found: Runs = {name: [] for name in (ENGINE, PLAIN, LIMITED, SUBMIT, CREATE)}
     with exchange_process() as exchange:
         for number in range(runs):
@@ -182,11 +182,12 @@ async def _answered(exchange: ExchangeProcess, count: int) -> tuple[list[int], l
             answer = await venue.submit(_draft(number))
             between = perf_counter_ns()
             assert isinstance(answer, Accepted), answer
-            await asyncio.sleep(REST_SECONDS)
+            await asyncio.sleep(REST_SECONDS / 2)
             again = perf_counter_ns()
             await _create(client)
             theirs.append(perf_counter_ns() - again)
             ours.append(between - begun)
+            await asyncio.sleep(REST_SECONDS / 2)
     await venue.close()
     # The first order of each has connections to make.
     return ours[1:], theirs[1:]

@@ -8,10 +8,13 @@ import msgspec
 import pytest
 
 from commands.exits import Exit, change_at, lowers_risk
-from data.grids import Trigger, TriggerKind
+from data.grids import Direction, Trigger, TriggerKind
+from data.market import MarketKind
 from data.values import ONE, ZERO
 from engine.views import BotView, Profit
-from tests.commands.worlds import bot_view
+from tests.commands.fake_desk import FakeDesk
+from tests.commands.library.stage import Stage, lines
+from tests.commands.worlds import bot_view, market, spec
 
 
 def books(bot: BotView) -> Profit:
@@ -73,3 +76,44 @@ def level(text: str | None) -> Trigger | None:
         return None
     kind = TriggerKind.PRICE if text.startswith("p") else TriggerKind.PERCENT
     return Trigger(kind, Decimal(text.removeprefix("p")))
+
+
+def short_bot(direction: Direction = Direction.SHORT) -> BotView:
+    """Return a bot that began by selling: what its full slots bought back, its empty ones are still short of."""
+    quoted = msgspec.structs.replace(market("BTC"), kind=MarketKind.PERPETUAL)
+    bot = bot_view(1, spec(direction=direction, leverage=2), quoted)
+    base = -sum((slot.capacity - slot.held for slot in bot.slots), ZERO)
+    cash = books(bot).equity - base * books(bot).mark
+    return msgspec.structs.replace(bot, profit=msgspec.structs.replace(books(bot), base=base, cash=cash))
+
+
+def test_a_short_position_loses_as_price_rises_and_pays_the_fee_of_buying_back() -> None:
+    bot, fee = short_bot(), Decimal("0.001")
+    now = books(bot)
+    assert change_at(bot, now, now.mark) == now.change + now.base * now.mark * fee
+    full = [slot for slot in bot.slots if slot.held]
+    sold = sum((slot.held * slot.upper * (ONE - fee) for slot in full), ZERO)
+    base = now.base - sum((slot.held for slot in full), ZERO)
+    level = Decimal(70000)
+    assert change_at(bot, now, level) == now.cash + sold + base * level * (ONE + fee) - now.invested
+
+
+@pytest.mark.parametrize(
+    ("line", "accepted"),
+    [("/tp 1 65000", "a price below 61000.00"), ("/sl 1 57000", "a price above 61000.00")],
+)
+async def test_the_exits_of_a_short_grid_lie_on_the_other_sides(line: str, accepted: str) -> None:
+    stage = Stage(desk=FakeDesk(short_bot()))
+    assert (await stage.failure(line)).accepted == accepted
+    assert "/tp 1 57369.50" in lines(await stage.card("/tp 1"))
+    assert "/sl 1 64690.50" in lines(await stage.card("/sl 1"))
+    plan = (await stage.proposal("/tp 1 57000")).card
+    assert plan.note == "When the level is reached the bot stops and closes its position at the market."
+    assert "stop loss is now" in (await stage.card("/sl 1 66000")).title
+
+
+async def test_one_price_is_no_exit_of_a_neutral_grid() -> None:
+    stage = Stage(desk=FakeDesk(short_bot(Direction.NEUTRAL)))
+    failure = await stage.failure("/sl 1 50000")
+    assert failure.problem.startswith("A neutral grid may lose on either side")
+    assert not any(each[-1].isdigit() for each in lines(await stage.card("/sl 1")) if each.startswith("/sl"))

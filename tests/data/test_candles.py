@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from data.candles import CandleFileError, read_candles
+from data.candles import read_candles
 from data.market import Candle
+from data.tables import TableFileError
 
 START = 1_700_000_000_000
 HEADER = "timestamp,open,high,low,close,volume\n"
@@ -42,8 +43,8 @@ def csv_file(folder: Path, *lines: str, header: str = HEADER) -> Path:
     return path
 
 
-def complaint(path: Path) -> CandleFileError:
-    with pytest.raises(CandleFileError) as caught:
+def complaint(path: Path) -> TableFileError:
+    with pytest.raises(TableFileError) as caught:
         read_candles(path)
     assert str(path) in str(caught.value)
     return caught.value
@@ -163,7 +164,7 @@ def test_a_row_keeps_its_number_when_only_a_range_is_read(tmp_path: Path) -> Non
     data = columns(10)
     data["close"][7] = -1.0
     path = parquet_file(tmp_path, data)
-    with pytest.raises(CandleFileError) as caught:
+    with pytest.raises(TableFileError) as caught:
         read_candles(path, since=data["timestamp"][5])
     assert caught.value.row == 8
     assert len(read_candles(path, until=data["timestamp"][5])) == 5

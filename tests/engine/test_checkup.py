@@ -230,6 +230,20 @@ async def test_a_market_that_changed_or_went_away_names_the_bot() -> None:
         assert one(await checkup(live).health(), Check.LISTED).facts == {"bot": "1", "symbol": SYMBOL}
 
 
+async def test_what_a_fee_in_base_leaves_of_a_slot_is_no_misfit() -> None:
+    clock = ManualClock(NOW)
+    market = msgspec.structs.replace(MARKET, fees=msgspec.structs.replace(MARKET.fees, asset=FeeAsset.RECEIVED))
+    exchange = Real(clock, Mode.SHADOW)
+    exchange.listed = market
+    async with living(exchange=exchange, clock=clock) as live:
+        await live.start_bot()
+        await live.settle()
+        bot = live.runner.engine.state.bots[1]
+        bot.market = market
+        bot.slots[0].capacity -= market.filters.quantity_step / 3
+        assert Check.FILTERS not in [each for each, _grade in bad(await checkup(live).health())]
+
+
 async def test_silence_is_a_lost_connection_or_a_price_that_grew_old() -> None:
     clock = ManualClock(NOW)
     async with living(clock=clock, limits=RiskLimits(stale_millis=60_000)) as live:

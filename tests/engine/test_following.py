@@ -35,7 +35,7 @@ def nearest(replay: Replay) -> None:
     """Demand that the orders which rest are those of the window, and no more than it allows."""
     bot = replay.bot
     live = [order for order in replay.engine.state.live_orders(bot) if order.draft.slot >= 0]
-    near = {slot.index for slot in within(bot, ())}
+    near = {slot.index for slot in within(bot)}
     assert len(live) <= bot.window
     assert {order.draft.slot for order in live} <= near
 

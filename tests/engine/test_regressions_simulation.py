@@ -128,6 +128,20 @@ def _agree(bot: Bot) -> None:
     assert violations(bot.slots) == []
 
 
+def test_an_order_taken_off_before_its_trades_are_told_is_replaced_by_the_rest_alone() -> None:
+    desk = Desk(msgspec.structs.replace(SPEC, levels=2))
+    first = desk.order(0, Side.SELL)
+    part = first.quantity / 4
+    ended = desk.engine.step(OrderCancelled(at=NOW, client_id=first.client_id, filled=2 * part))
+    assert not ended.approved, "half of it was sold, and nobody has told of that yet"
+    assert not desk.engine.step(OrderCancelled(at=NOW, client_id=first.client_id, filled=2 * part)).durable
+    assert not [each for each in desk.fill(first, part).approved if each.draft.side is Side.SELL]
+    (rest,) = [each.draft for each in desk.fill(first, part).approved if each.draft.side is Side.SELL]
+    assert rest.quantity == 2 * part
+    assert first.client_id in desk.engine.state.finished
+    _agree(desk.bot)
+
+
 def test_what_was_sold_twice_is_made_good_by_the_next_purchase() -> None:
     desk = Desk(msgspec.structs.replace(SPEC, levels=2))
     bot = desk.bot

@@ -129,7 +129,7 @@ def test_a_slot_that_cannot_leave_yet_is_not_bid_for_again() -> None:
 def test_trailing_is_set_and_taken_back_by_a_person() -> None:
     desk = Desk()
     wrong = desk.engine.step(SetTrailing(at=NOW, by="t", bot=1, up=D(105), down=None))
-    assert "accepted: above 110" in wrong.problem
+    assert "accepted: a price above 110" in wrong.problem
     done = desk.engine.step(SetTrailing(at=NOW, by="t", bot=1, up=D(150), down=D(50)))
     assert done.decisions[0].rule is Rule.CHANGE_GRID
     assert (desk.bot.spec.trail_up, desk.bot.spec.trail_down) == (D(150), D(50))

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
-from data.events import PauseBot, ResumeBot, StopBot
+import msgspec
+
+from data.events import PauseBot, ResumeBot, StartBot, StopBot
 from data.journal import Journal
-from data.market import Market
+from data.market import Market, Ticker
 from data.orders import RefusalCode
 from engine.clock import ManualClock
 from engine.core import Engine
-from engine.exchanges.base import MarketUnknown
+from engine.exchanges.base import ExchangeUnavailable, MarketUnknown, OrderReport
+from engine.exchanges.simulated import SimulatedExchange
 from engine.recording import rebuild
 from engine.runner import Runner, load_engine
 from engine.state import freeze
 from engine.upkeep import reconcile_all
 from engine.views import BotStatus
-from tests.engine.fake_exchange import NOW, SYMBOL, FakeExchange
+from tests.engine.fake_exchange import NOW, SPEC, SYMBOL, FakeExchange
 from tests.engine.live import LIMITS, Live, living
 
 D = Decimal
@@ -110,3 +113,60 @@ async def test_a_sale_that_waits_for_a_price_which_never_comes_can_be_given_up()
         assert status(live) is BotStatus.STOPPED
         assert live.bot.books.base > 0
         assert exchange.submits == []
+
+
+class Fading(FakeExchange):
+    """Still lists its market from memory, and tells no price of it any more."""
+
+    faded = False
+
+    async def ticker(self, symbol: str) -> Ticker:
+        """Return the price while there is one."""
+        if self.faded:
+            raise MarketUnknown(symbol)
+        return await super().ticker(symbol)
+
+
+async def test_a_market_that_is_gone_before_its_list_is_renewed_ends_no_comparison() -> None:
+    clock = ManualClock(NOW)
+    exchange = Fading(clock)
+    async with living(exchange=exchange, clock=clock) as live:
+        await live.start_bot()
+        await live.settle()
+        exchange.faded = True
+        (report,) = await reconcile_all(live.runner)
+        assert report.symbol == SYMBOL
+
+
+class HalfSilent(SimulatedExchange):
+    """Answers nothing about one of its markets."""
+
+    silent = ""
+
+    async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
+        """Return what rests, unless asked about the silent market."""
+        if symbol == self.silent:
+            raise ExchangeUnavailable("that symbol cannot be answered for")
+        return await super().open_orders(symbol)
+
+
+async def test_a_market_that_does_not_answer_keeps_no_other_from_being_compared() -> None:
+    clock, journal = ManualClock(NOW), Journal.in_memory()
+    exchange = HalfSilent(clock=clock, balances={"USDT": D(10_000)}, seed=1)
+    runner = Runner(load_engine(journal, LIMITS), journal, [exchange], clock)
+    await runner.start("t")
+    try:
+        await runner.connect()
+        first, second = sorted(market.symbol for market in await exchange.markets() if not market.perpetual)[:2]
+        for symbol in (first, second):
+            await runner.watch(symbol)
+            last, market = (await exchange.ticker(symbol)).last, await exchange.market(symbol)
+            spec = msgspec.structs.replace(SPEC, symbol=symbol, lower=last * D("0.8"), upper=last * D("1.2"))
+            assert not (await runner.ask(StartBot(at=NOW, by="t", spec=spec, market=market))).problem
+        exchange.silent = first
+        reports = await reconcile_all(runner)
+        assert [report.symbol for report in reports] == [second]
+        assert runner.first.connected
+        assert runner.first.interrupted.is_set(), "the silent market is looked at again soon"
+    finally:
+        await runner.stop()

@@ -10,7 +10,7 @@ from data.journal import Journal
 from data.limits import RiskLimits
 from data.market import FeeAsset, Market
 from data.orders import Draft, Fill, OrderType, Purpose
-from data.values import ONE, ZERO, Millis, Side
+from data.values import ONE, ZERO, Side
 from engine.grid.slots import Slot, missing, violations
 from engine.risk import Approved, check
 from engine.runner import load_engine
@@ -27,8 +27,6 @@ DRIFT = Decimal("1.05")
 """How much more may be at risk: an order may be accepted minutes after it was approved."""
 ROOM = 5
 """Orders that may be lacking where their number is limited: what was refused is tried again when somebody asks to."""
-UNDER_WAY = 60_000
-"""Milliseconds after which no order is on its way that was decided before."""
 
 
 def _closes(draft: Draft) -> bool:
@@ -65,8 +63,6 @@ class Oracle:
         self.lowest: dict[str, Decimal] = {}
         """The lowest price of each market of late: what a bot holds is worth at least that."""
         self.accepted = 0
-        self.told: dict[str, Millis] = {}
-        """When the engine last booked a fill of an order."""
 
     # -- while it goes on
 
@@ -101,12 +97,12 @@ class Oracle:
         flow, name = self.flows[bot.id], draft.client_id
         if draft.side is Side.SELL:
             offered = sum((quantity for _, quantity in live), ZERO)
-            if offered > flow.base and offered > flow.base + self._overtaken(bot, Side.SELL, ONE):
+            if offered > flow.base:
                 self.problems.append(f"{name}: bot {bot.id} offers {offered} and holds {flow.base}")
             return
         bid = sum((each.price * quantity * self._with_fee(bot, each) for each, quantity in live), ZERO)
         cash = bot.books.invested + flow.quote + flow.slipped
-        if bid > cash and bid > cash + self._overtaken(bot, Side.BUY, self._with_fee(bot, draft)):
+        if bid > cash:
             self.problems.append(f"{name}: bot {bot.id} bids {bid} and has {cash}")
 
     def _judge_position(self, bot: Bot, draft: Draft, live: Sequence[Resting]) -> None:
@@ -122,27 +118,7 @@ class Oracle:
         most = max(worth + grown[Side.BUY], grown[Side.SELL] - worth) / bot.spec.leverage
         equity = bot.books.invested + flow.quote + worth
         if most > equity * SLACK:
-            overtaken = self._overtaken(bot, draft.side, ONE) * (mark if draft.side is Side.SELL else ONE)
-            most -= overtaken / bot.spec.leverage
-        if most > equity * SLACK:
             self.problems.append(f"{draft.client_id}: bot {bot.id} needs {most} of margin and has {equity}")
-
-    def _overtaken(self, bot: Bot, side: Side, fee: Decimal) -> Decimal:
-        """Return what orders traded that were then taken off, where the end was told before the trades: base, or quote.
-
-        What replaces such an order was decided, and may be on its way, without knowledge of those trades.
-        """
-        total = ZERO
-        for records in self.truth.records.values():
-            record, draft = records[-1], records[-1].draft
-            if (draft.bot, draft.side) == (bot.id, side) and not record.order.open and record.order.remaining:
-                done = self.state.finished.get(draft.client_id)
-                known = done.order if done else self.state.orders.get(draft.client_id)
-                last = max(record.looks[-1][0], self.told.get(draft.client_id, 0))
-                recent = self.truth.now() - last < UNDER_WAY
-                quantity = record.order.executed - (ZERO if recent or known is None else known.filled)
-                total += quantity * (draft.price * fee if side is Side.BUY else ONE)
-        return total
 
     def _with_fee(self, bot: Bot, draft: Draft) -> Decimal:
         fees = bot.market.fees
@@ -163,8 +139,6 @@ class Oracle:
             total = sum((each.order.remaining * each.draft.price for each in live if each.draft.side is Side.BUY), ZERO)
             for bot in self.state.active_bots():
                 total += self.flows[bot.id].base * self.lowest.get(bot.market.symbol, ZERO)
-            if total > limits.max_total_exposure * DRIFT:
-                total -= sum((self._overtaken(bot, Side.BUY, ONE) for bot in self.state.active_bots()), ZERO)
             if total > limits.max_total_exposure * DRIFT:
                 self.problems.append(f"{name}: {total} at risk, more than {limits.max_total_exposure}")
 

@@ -319,7 +319,7 @@ class Truth:
         if status == "EXPIRED" and record.draft.type is OrderType.LIMIT_MAKER:
             self.hear(OrderRejected(at=self.now(), client_id=client_id, reason=Reason.WOULD_TAKE, message="expired"))
         else:
-            self.hear(OrderCancelled(at=self.now(), client_id=client_id))
+            self.hear(OrderCancelled(at=self.now(), client_id=client_id, filled=record.order.executed))
 
     def triggered(self, market: Matching, order: Order) -> None:
         """Let a stop close whatever is open on its side, or nothing."""

@@ -222,8 +222,6 @@ class World:
     def _stepped(self, outcome: Outcome) -> None:
         if self._say is not None:
             self.note("engine", event=outcome.event, approved=[each.draft.client_id for each in outcome.approved])
-        if isinstance(outcome.event, OrderFilled):
-            self.oracle.told[outcome.event.fill.client_id] = self.truth.now()
         if isinstance(outcome.event, Reconciled) and outcome.event.gap:
             self.oracle.problems.append(f"a gap was seen where none is: {outcome.event.gap}")
 

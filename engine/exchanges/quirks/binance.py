@@ -181,6 +181,7 @@ QUIRKS = Quirks(
             "fetch_balance": 20,
             "fetch_order": 4,
             "fetch_open_orders": 6,
+            "fetch_orders": 20,
             "fetch_my_trades": 20,
             "fetch_trading_fee": 20,
             "fetch_ohlcv": 2,
@@ -204,6 +205,7 @@ QUIRKS = Quirks(
         weights={
             "create_order": 0,
             "fetch_balance": 5,
+            "fetch_orders": 5,
             "fetch_my_trades": 5,
             "fetch_ohlcv": 10,
             "fetch_bids_asks": 5,

@@ -97,7 +97,7 @@ async def test_investments_are_shares_of_what_is_free() -> None:
 async def test_the_plan_shows_everything_that_matters_before_anything_happens() -> None:
     proposal = await Stage().proposal(LINE + " arithmetic 5% 55000 stop_sell")
     card = proposal.card
-    assert card.title == "Start a BTC/USDT grid with 1000.00 USDT?"
+    assert card.title == "Start a grid on BTC/USDT with 1000.00 USDT?"
     assert card.mode == "shadow"
     assert value(card, "Range") == "58000.00 – 64000.00 USDT"
     assert value(card, "Lines") == "20 lines, equal steps"
@@ -241,7 +241,7 @@ async def test_a_plan_on_a_perpetual_shows_leverage_liquidation_and_the_stop_on_
     }
     card = (await Stage(desk=desk).proposal(FUTURES_LINE + " direction=short leverage=3 margin=isolated")).card
     assert value(card, "Position") == "short, leverage 3, isolated margin"
-    assert value(card, "Sells at once") == "0.01 BTC"
+    assert value(card, "Sells at once") == "0.01 BTC, worth 610.00 USDT"
     assert value(card, "If price rises to 64000.00") == "-40.00 USDT (-4.00 %)"
     assert value(card, "Liquidation below") == "40000.00 with all orders filled, 31.03 % beyond the range"
     assert value(card, "Liquidation above") == "80000.00 with all orders filled, 25.00 % beyond the range"
@@ -279,3 +279,11 @@ async def test_a_leverage_that_does_not_work_offers_those_that_do() -> None:
     desk.planned = {"leverages": (2, 8)}
     failure = await Stage(desk=desk).failure(FUTURES_LINE + " leverage=50")
     assert lines(failure) == [f"{FUTURES_LINE} leverage=2", f"{FUTURES_LINE} leverage=8"]
+
+
+async def test_a_price_outside_the_range_is_said_and_the_ends_lie_where_they_lie() -> None:
+    below = (await Stage().proposal("/grid BTC/USDT 65000 70000 11 1000")).card
+    assert value(below, "Price now") == "61000.00 USDT, below the range"
+    assert value(below, "If price rises to 65000.00")
+    waiting = (await Stage().proposal("/grid BTC/USDT 55000 70000 11 1000 trigger=58000")).card
+    assert value(waiting, "Price at the start")

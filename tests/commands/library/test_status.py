@@ -76,3 +76,13 @@ async def test_nobody_is_offered_what_they_may_not_do() -> None:
     card = await Stage(desk=FakeDesk(bot_view(1))).card("/status", "vera")
     assert "/bots" in lines(card)
     assert not {"/pause all", "/grid"} & set(lines(card))
+
+
+async def test_an_engine_for_real_money_that_moves_none_says_so() -> None:
+    desk = FakeDesk(bot_view(1))
+    desk.view = msgspec.structs.replace(desk.view, mode=Mode.PRODUCTION)
+    card = await Stage(desk=desk).card("/status")
+    assert (card.mode, card.note) == (Mode.SHADOW, "Orders are simulated. No real money moves.")
+    desk.put(bot_view(2, spec(mode=Mode.PRODUCTION)))
+    card = await Stage(desk=desk).card("/status")
+    assert (card.mode, card.note) == (Mode.PRODUCTION, "Orders go to the exchange. Real money moves.")

@@ -9,13 +9,14 @@ import pytest
 
 from commands.reply import Card, Failure
 from data.events import StopBot
-from data.market import Ticker
+from data.grids import Direction
+from data.market import MarketKind, Ticker
 from data.orders import RefusalCode, Refused
 from engine.exchanges.base import MarketUnknown
 from engine.views import BotStatus
 from tests.commands.fake_desk import FakeDesk
 from tests.commands.library.stage import Stage, lines, value
-from tests.commands.worlds import bot_view, spec
+from tests.commands.worlds import bot_view, market, spec
 
 
 async def test_selling_shows_what_at_which_price_and_with_what_result() -> None:
@@ -135,3 +136,17 @@ async def test_a_bot_whose_market_is_gone_can_be_let_go(line: str, stopped: list
     receipt = await stage.confirmed(line)
     assert isinstance(receipt, Card)
     assert [control.bot for control in stage.desk.asked if isinstance(control, StopBot)] == stopped
+
+
+async def test_a_short_position_is_bought_back_at_the_ask() -> None:
+    bot = bot_view(
+        1, spec(direction=Direction.SHORT), msgspec.structs.replace(market("BTC"), kind=MarketKind.PERPETUAL)
+    )
+    assert bot.profit is not None
+    bot = msgspec.structs.replace(bot, profit=msgspec.structs.replace(bot.profit, base=Decimal("-0.01")))
+    proposal = await Stage(desk=FakeDesk(bot)).proposal("/stop 1 sell")
+    card = proposal.card
+    assert card.title == "Stop Bot 1 BTC/USDT and close short 0.01 BTC?"
+    assert value(card, "Closes") == "short 0.01 BTC at 61000.01, about 610.00 USDT"
+    assert value(card, "Fee") == "0.61 USDT"
+    assert proposal.confirm.label == "Stop and close"

@@ -8,7 +8,7 @@ import pytest
 
 from commands.reply import Card
 from data.events import SetTrailing
-from data.grids import GridSpec
+from data.grids import Direction, GridSpec
 from tests.commands.fake_desk import FakeDesk
 from tests.commands.library.stage import Stage, lines, value
 from tests.commands.worlds import bot_view, spec
@@ -52,3 +52,12 @@ async def test_following_no_longer_takes_one_tap() -> None:
 async def test_a_limit_that_makes_no_sense_is_refused(line: str, field: str) -> None:
     reply = await stage().failure(line)
     assert reply.field == field
+
+
+@pytest.mark.parametrize(
+    ("direction", "costly"),
+    [("long", ["Each step down"]), ("short", ["Each step up"]), ("neutral", ["Each step up", "Each step down"])],
+)
+async def test_a_step_against_what_is_held_costs(direction: str, costly: list[str]) -> None:
+    card = (await stage(spec(direction=Direction(direction))).proposal("/trail 1 up=72000 down=50000")).card
+    assert [each.label for each in card.fields if each.label.startswith("Each step")] == costly

@@ -1,0 +1,188 @@
+"""Faults of the pure core that a review found: each test is the shortest way there."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from data.advice import TradingState
+from data.events import (
+    ArmMode,
+    BalanceMoved,
+    DisarmMode,
+    Event,
+    OrderCancelled,
+    RecentreBot,
+    SetOutOfRange,
+    SetTradingState,
+    SetTrailing,
+    StartBot,
+    StopReason,
+    TickerMoved,
+)
+from data.grids import Direction, GridSpec, OutOfRange, Spacing
+from data.market import Ticker
+from data.orders import Purpose
+from data.values import ZERO, Mode, Side
+from engine.core import Engine
+from engine.protection import liquidations
+from engine.recentring import around
+from engine.recording import entry_of, rebuild
+from engine.state import freeze
+from engine.views import BotStatus, Danger
+from tests.engine.fake_exchange import MARKET as SPOT_MARKET
+from tests.engine.fake_exchange import SPEC
+from tests.engine.fake_exchange import SYMBOL as SPOT
+from tests.engine.futures import MARKET
+from tests.engine.perpetual_desk import LIMITS, NOW, Desk
+from tests.engine.test_core import Desk as SpotDesk
+
+D = Decimal
+RECENTRE = RecentreBot(at=NOW, by="t", bot=1, lower=D(85), upper=D(105))
+
+
+def test_a_position_too_small_for_an_order_of_the_grid_has_its_stop() -> None:
+    filters = msgspec.structs.replace(MARKET.filters, min_quantity=D("0.1"))
+    desk = Desk(Direction.NEUTRAL, market=msgspec.structs.replace(MARKET, filters=filters))
+    desk.fill(desk.order(4, Side.BUY), quantity=D("0.01"))
+    assert [stop.quantity for stop in desk.drafts(Purpose.PROTECT)] == [D("0.01")]
+
+
+def test_a_position_that_found_nobody_to_close_it_with_is_not_taken_into_the_new_grid() -> None:
+    desk = Desk(Direction.LONG)
+    held = desk.bot.books.base
+    desk.engine.step(RECENTRE)
+    desk.clear()
+    (close,) = desk.drafts(Purpose.CLOSE)
+    desk.engine.step(OrderCancelled(at=NOW, client_id=close.client_id))
+    assert (desk.bot.version, desk.bot.books.base) == (1, held), "it waits for a price"
+    desk.tick(99)
+    assert [draft.quantity for draft in desk.drafts(Purpose.CLOSE)] == [held]
+
+
+def test_a_closed_position_whose_new_grid_cannot_be_laid_ends_the_bot() -> None:
+    desk = Desk(Direction.LONG)
+    desk.engine.step(RECENTRE)
+    desk.clear()
+    (close,) = desk.drafts(Purpose.CLOSE)
+    desk.fill(close, price=D(2))
+    assert (desk.bot.status, desk.bot.stop_reason) == (BotStatus.STOPPING, StopReason.FAILED_START)
+    desk.clear()
+    assert desk.bot.status is BotStatus.STOPPED
+    assert desk.sides() == (0, 0), "offers without a position would open a short one"
+
+
+def test_disarming_closes_what_a_perpetual_had_entered_before_its_start_was_over() -> None:
+    desk = Desk(Direction.LONG, complete=False)
+    engine, bot = desk.engine, desk.bot
+    engine.state.limits = msgspec.structs.replace(LIMITS, armed=(Mode.PRODUCTION,))
+    engine.step(ArmMode(at=NOW, by="t", mode=Mode.PRODUCTION, cap=D(100_000)))
+    bot.spec = msgspec.structs.replace(bot.spec, mode=Mode.PRODUCTION)
+    (initial,) = desk.drafts(Purpose.INITIAL)
+    desk.fill(initial, quantity=D(1))
+    engine.step(DisarmMode(at=NOW, by="t", mode=Mode.PRODUCTION))
+    engine.step(OrderCancelled(at=NOW, client_id=initial.client_id))
+    desk.clear()
+    assert [draft.quantity for draft in desk.drafts(Purpose.CLOSE)] == [D(1)]
+
+
+def test_the_danger_of_a_narrow_grid_is_over_once_price_is_back_in_it() -> None:
+    desk = Desk(Direction.LONG, lower=D(98), upper=D(102), levels=5, leverage=10)
+    for slot in (1, 0):
+        desk.fill(desk.order(slot, Side.BUY))
+    liquidation = liquidations(desk.bot).held
+    assert liquidation is not None
+    near = liquidation / D("0.85")
+    desk.tick(near - D("0.1"))
+    assert desk.bot.danger is Danger.REDUCING
+    desk.tick(near + D("0.4"))
+    assert desk.bot.danger is Danger.REDUCING, "on the edge it does not chatter"
+    desk.tick(max(D("100.1"), near + D("0.6")))
+    assert desk.bot.danger is not Danger.REDUCING
+
+
+def test_a_grid_that_trailed_as_far_as_it_may_can_still_be_recentred() -> None:
+    spec = GridSpec(
+        symbol=SPOT,
+        lower=D(95),
+        upper=D(105),
+        levels=11,
+        spacing=Spacing.ARITHMETIC,
+        investment=D(5_000),
+        trail_up=D(110),
+        trail_down=D(80),
+    )
+    moved = around(spec, D(120), D("0.01"))
+    assert (moved.upper, moved.trail_up, moved.trail_down) == (D(125), None, D(80))
+    assert around(spec, D(100), D("0.01")).trail_up == D(110)
+
+
+def test_a_money_transfer_is_worth_the_same_when_the_journal_is_told_again() -> None:
+    engine, again, entries = Engine(LIMITS), Engine(LIMITS), []
+
+    def step(event: Event) -> None:
+        outcome = engine.step(event)
+        if outcome.durable:
+            entries.append(entry_of(outcome, engine.state))
+
+    def tick(price: int) -> None:
+        step(TickerMoved(at=NOW, ticker=Ticker(SPOT, D(price), D(price), D(price), NOW)))
+
+    tick(100)
+    step(StartBot(at=NOW, by="t", spec=SPEC, market=SPOT_MARKET))
+    tick(101)
+    step(BalanceMoved(at=NOW, id="1", mode=Mode.SHADOW, asset="AAA", amount=D(2)))
+    assert engine.state.transferred == D(202)
+    rebuild(again, entries)
+    assert freeze(again.state) == freeze(engine.state)
+
+
+def test_orders_of_another_account_take_no_room_on_a_market() -> None:
+    desk = SpotDesk()
+    other = msgspec.structs.replace(desk.bot, id=2, spec=msgspec.structs.replace(desk.bot.spec, mode=Mode.TESTNET))
+    other.live = [f"bt-2-1-{number}b1" for number in range(300)]
+    desk.engine.state.bots[2] = other
+    outcome = desk.fill(desk.order(4, Side.BUY))
+    assert outcome.refused == ()
+
+
+def test_the_rest_of_an_initial_order_that_no_order_may_be_small_enough_for_is_bid_for_instead() -> None:
+    desk = SpotDesk(fill_initial=False)
+    initial = desk.initial
+    desk.fill(initial, initial.quantity - desk.bot.market.filters.quantity_step)
+    desk.engine.step(OrderCancelled(at=NOW, client_id=initial.client_id))
+    desk.tick("100")
+    assert (desk.bot.status, desk.bot.awaiting) == (BotStatus.RUNNING, ZERO)
+
+
+def test_limits_of_trailing_are_measured_against_where_the_grid_has_come() -> None:
+    desk = SpotDesk(msgspec.structs.replace(SPEC, trail_up=D(150), investment=D(5_000)))
+    for slot in range(5, 10):
+        desk.fill(desk.order(slot, Side.SELL))
+    desk.tick("130")
+    for identity in tuple(desk.bot.live):
+        desk.engine.step(OrderCancelled(at=NOW, client_id=identity))
+    assert desk.bot.lines[0] > D(100)
+    back = desk.engine.step(SetTrailing(at=NOW, by="t", bot=1, up=None, down=D(95)))
+    assert back.problem == ""
+    assert "there already" in desk.engine.step(SetTrailing(at=NOW, by="t", bot=1, up=D(120), down=None)).problem
+
+
+def test_a_grid_without_a_highest_line_is_not_told_to_recentre() -> None:
+    spec = msgspec.structs.replace(SPEC, infinity=True, spacing=Spacing.GEOMETRIC, investment=D(5_000))
+    desk = SpotDesk(spec)
+    event = SetOutOfRange(at=NOW, by="t", bot=1, policy=OutOfRange.RECENTRE)
+    assert desk.engine.step(event).problem.startswith("infinity")
+    assert desk.bot.spec.out_of_range is OutOfRange.HOLD
+
+
+def test_reducing_rests_no_more_orders_than_the_market_has_room_for() -> None:
+    filters = msgspec.structs.replace(MARKET.filters, max_orders=8)
+    desk = Desk(Direction.LONG, market=msgspec.structs.replace(MARKET, filters=filters), levels=21)
+    assert 0 < desk.bot.window < 8
+    outcome = desk.engine.step(SetTradingState(at=NOW, by="t", state=TradingState.REDUCING))
+    desk.clear()
+    assert outcome.refused == ()
+    assert len(desk.drafts(Purpose.GRID)) <= desk.bot.window
+    assert not any(slot.blocked for slot in desk.bot.slots)
