@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from config.language import _
-from data.grids import GridSpec, OutOfRange, Spacing, Trigger
+from data.grids import Direction, GridSpec, MarginMode, OutOfRange, Spacing, Trigger
 from data.values import plain
 
 cli = typer.Typer(
@@ -47,6 +47,8 @@ def _trigger(text: str) -> Trigger:
         raise typer.BadParameter(f"{text!r} is neither a price such as 25000 nor a percentage such as 10%")
     return trigger
 
+
+_FEE = "Fee of each fill (default: 0.001, which is 0.1 %; on a perpetual 0.0002 for makers, 0.0005 for takers)."
 
 Home = Annotated[Path | None, typer.Option(envvar="BATUTA_HOME", help="Where run-time files live (~/.batuta).")]
 
@@ -95,18 +97,36 @@ def doctor(
 @cli.command()
 def replay(
     candles: Annotated[Path, typer.Option(help="Parquet or CSV file: timestamp, open, high, low, close, volume.")],
-    symbol: Annotated[str, typer.Option(help="Pair the candles are of, such as BTC/USDT.")],
+    symbol: Annotated[str, typer.Option(help="BTC/USDT, or BTC/USDT:USDT for a perpetual: what the candles are of.")],
     lower: Annotated[Any, typer.Option(parser=_number, metavar="PRICE", help="Lowest line.")],
     upper: Annotated[Any, typer.Option(parser=_number, metavar="PRICE", help="Highest line.")],
     levels: Annotated[int, typer.Option(help="Number of price lines; the grid has one slot less.")],
     quote: Annotated[Any, typer.Option(parser=_number, metavar="AMOUNT", help="Investment, in the quote currency.")],
     spacing: Annotated[Spacing, typer.Option(help="How the lines are laid.")] = Spacing.GEOMETRIC,
-    fee: Annotated[
-        Any, typer.Option(parser=_number, metavar="RATE", help="Fee of each fill; 0.001 is 0.1 %.")
-    ] = "0.001",
+    fee: Annotated[Any, typer.Option(parser=_number, metavar="RATE", help=_FEE)] = None,
+    direction: Annotated[Direction, typer.Option(help="On a perpetual: side the grid profits from.")] = Direction.LONG,
+    leverage: Annotated[int, typer.Option(help="On a perpetual: times the investment at work.")] = 1,
+    margin: Annotated[
+        MarginMode, typer.Option(help="On a perpetual: which money answers for the position.")
+    ] = MarginMode.CROSS,
+    funding: Annotated[
+        Path | None, typer.Option(help="Parquet or CSV file of a perpetual: timestamp, funding_rate.")
+    ] = None,
     tp: Annotated[Any, typer.Option(parser=_trigger, metavar="LEVEL", help="Take profit: a price, or 10%.")] = None,
     sl: Annotated[Any, typer.Option(parser=_trigger, metavar="LEVEL", help="Stop loss: a price, or 10%.")] = None,
     out_of_range: Annotated[OutOfRange, typer.Option(help="What to do outside the range.")] = OutOfRange.HOLD,
+    recentre: Annotated[bool, typer.Option("--recentre", help="The same as --out-of-range recentre.")] = False,
+    trigger: Annotated[
+        Any, typer.Option(parser=_number, metavar="PRICE", help="Start once this price is touched.")
+    ] = None,
+    trail_up: Annotated[
+        Any, typer.Option(parser=_number, metavar="PRICE", help="Highest price the top line may follow to.")
+    ] = None,
+    trail_down: Annotated[
+        Any, typer.Option(parser=_number, metavar="PRICE", help="Lowest price the bottom line may follow to.")
+    ] = None,
+    infinity: Annotated[bool, typer.Option("--infinity", help="Lay further lines as price rises.")] = False,
+    reinvest: Annotated[bool, typer.Option("--reinvest", help="Let orders grow by the profit.")] = False,
     tick: Annotated[
         Any, typer.Option(parser=_number, metavar="PRICE", help="Price step (default: finest seen).")
     ] = None,
@@ -122,15 +142,17 @@ def replay(
 ) -> None:
     """Trade candles from a file through the very same step as live trading, and report."""
     from chatbot import replay_command as command
-    from data.candles import TableFileError
     from data.database import StorageError
+    from data.tables import TableFileError
     from engine.exchanges.candle_market import ReplayMarket
     from engine.replay import ReplayRefused
 
-    if not 0 <= fee < 1:
+    if fee is not None and not 0 <= fee < 1:
         _refuse(f"fee: {plain(fee)} is not a rate; accepted: a number from 0 to below 1, such as 0.001")
     if journal is not None and journal.exists():
         _refuse(f"journal: {journal} exists; accepted: the name of a new file")
+    if recentre and out_of_range not in (OutOfRange.HOLD, OutOfRange.RECENTRE):
+        _refuse(f"recentre: yes, and out_of_range {out_of_range}; accepted: one of them")
     spec = GridSpec(
         symbol=symbol,
         lower=lower,
@@ -140,17 +162,25 @@ def replay(
         investment=quote,
         take_profit=tp,
         stop_loss=sl,
-        out_of_range=out_of_range,
+        out_of_range=OutOfRange.RECENTRE if recentre else out_of_range,
+        direction=direction,
+        leverage=leverage,
+        margin=margin,
+        trigger_price=trigger,
+        trail_up=trail_up,
+        trail_down=trail_down,
+        infinity=infinity,
+        reinvest=reinvest,
     )
     given = ReplayMarket(fee=fee, tick=tick, step=step, min_notional=min_notional)
     try:
-        report = command.replay_file(candles, spec, given, chart=chart, journal=journal)
+        report = command.replay_file(candles, spec, given, chart=chart, journal=journal, funding=funding)
     except (TableFileError, ReplayRefused, StorageError, ValueError, OSError) as error:
         _refuse(str(error))
     if json:
         sys.stdout.write(command.as_json(report) + "\n")
     else:
-        command.print_report(report, symbol.partition("/")[2].upper(), Console())
+        command.print_report(report, symbol, Console())
 
 
 def _refuse(problem: str) -> NoReturn:

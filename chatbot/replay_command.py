@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,42 +17,71 @@ from config.language import _
 from data.candles import CandleColumns, read_candles
 from data.database import Database
 from data.events import OrderFilled
-from data.grids import GridSpec, TriggerKind
+from data.funding import FundingColumns, read_funding
+from data.grids import GridSpec, MarginMode, TriggerKind
 from data.journal import Journal
-from data.market import Candle
+from data.market import Candle, Market
 from data.values import ZERO, Mode, plain
 from engine.exchanges.candle_market import ReplayMarket, market_of
 from engine.replay import Replay, ReplayReport
+from engine.replay_perpetual import PerpetualReplay
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _SHOWN = Decimal("0.00000001")
 
 
 def replay_file(
-    candles: Path, spec: GridSpec, given: ReplayMarket, *, chart: Path | None, journal: Path | None
+    candles: Path,
+    spec: GridSpec,
+    given: ReplayMarket,
+    *,
+    chart: Path | None,
+    journal: Path | None,
+    funding: Path | None = None,
 ) -> ReplayReport:
     """Replay a file, draw the chart if asked to, and return the report.
 
-    The journal is a real file either way; without ``journal`` it is gone afterwards.
+    The journal is a real file either way; without ``journal`` it is gone afterwards. Without ``funding``, a file of
+    rates, a perpetual pays none.
     Raises ``TableFileError``, ``ReplayRefused``, ``StorageError`` and ValueError for input that cannot be used.
     """
     columns = read_candles(candles)
     if not columns.at:
         raise ValueError(f"candles: {candles} has no bars")
     market = market_of(spec.symbol, columns, spec.investment, given)
-    if market.perpetual:
-        raise ValueError(f"symbol: {spec.symbol!r} is a perpetual; accepted: a spot pair such as BTC/USDT")
+    rates = _rates(funding, columns, spec, market)
     spec = msgspec.structs.replace(spec, symbol=market.symbol)
     with tempfile.TemporaryDirectory(prefix="batuta-replay-") as folder:
         database = Database(journal or Path(folder) / "journal.sqlite")
         try:
-            run = Replay(columns, spec, market, Journal(database))
+            books = Journal(database)
+            run = (
+                PerpetualReplay(columns, spec, market, books, rates)
+                if market.perpetual
+                else Replay(columns, spec, market, books)
+            )
             report = run.run()
             if chart is not None:
                 _draw(run, columns, chart)
         finally:
             database.close()
     return report
+
+
+def _rates(funding: Path | None, columns: CandleColumns, spec: GridSpec, market: Market) -> FundingColumns:
+    """Return the rates to be settled. Raises ValueError when they, or a margin mode, are of another market."""
+    perpetual = f"a perpetual such as {market.symbol}:{market.quote}"
+    if not market.perpetual and spec.margin is not MarginMode.CROSS:
+        raise ValueError(f"margin: {spec.margin} is known to no spot market; accepted: {perpetual}")
+    if funding is None:
+        return FundingColumns()
+    if not market.perpetual:
+        raise ValueError(f"funding: {funding} is of no use to a spot market; accepted: {perpetual}")
+    rates = read_funding(funding)
+    first, last = columns.at[0], columns.at[-1]
+    if not any(first < at < last for at in rates.at):
+        raise ValueError(f"funding: {funding} has no rate of the candles' time; accepted: one from {first} to {last}")
+    return rates
 
 
 def _draw(run: Replay, columns: CandleColumns, target: Path) -> None:
@@ -125,26 +155,43 @@ def as_json(report: ReplayReport) -> str:
     return _ENCODER.encode(msgspec.structs.replace(report, **plainly, **rounded)).decode()
 
 
-def print_report(report: ReplayReport, quote: str, console: Console) -> None:
+def print_report(report: ReplayReport, symbol: str, console: Console) -> None:
     """Print the report for people: never the grid profit alone."""
+    pair, _colon, settled = symbol.upper().partition(":")
+    quote = pair.partition("/")[2]
     table = Table(title=_("Replay"), show_header=False)
-    rows = (
-        (_("Bars"), f"{report.bars:,}"),
-        (_("Fills"), f"{report.fills:,}"),
-        (_("Total profit and loss"), _money(report.equity_change, quote)),
-        (_("  grid profit (paired cycles)"), _money(report.grid_profit, quote)),
-        (_("  unpaired (open slots, inventory)"), _money(report.unpaired_pnl, quote)),
-        (_("  fees"), _money(-report.fees, quote)),
-        (_("  identity error"), plain(report.identity_error)),
-        (_("Buy and hold, for comparison"), _money(report.buy_and_hold, quote)),
-        (_("Hold the initial mix, for comparison"), _money(report.hold_initial_mix, quote)),
-        (_("Largest drawdown at bar closes"), f"{report.max_drawdown * 100:.2f} %"),
-        (_("Bars per second, journal included"), f"{report.bars_per_second:,}"),
-        (_("Journal sequence"), f"{report.journal_sequence:,}"),
-    )
-    for label, value in rows:
+    for label, value in [*_figures(report, quote, perpetual=bool(settled)), *_circumstances(report, quote)]:
         table.add_row(label, value)
     console.print(table)
+
+
+def _figures(report: ReplayReport, quote: str, *, perpetual: bool) -> Iterator[tuple[str, str]]:
+    if perpetual:
+        yield (
+            _("Direction"),
+            _("{direction}, leverage {leverage}").format(direction=report.direction.value, leverage=report.leverage),
+        )
+    yield _("Bars"), f"{report.bars:,}"
+    yield _("Fills"), f"{report.fills:,}"
+    yield _("Total profit and loss"), _money(report.equity_change, quote)
+    yield _("  grid profit (paired cycles)"), _money(report.grid_profit, quote)
+    yield _("  unpaired (open slots, inventory)"), _money(report.unpaired_pnl, quote)
+    yield _("  fees"), _money(-report.fees, quote)
+    if perpetual:
+        yield _("  funding"), _money(report.funding, quote)
+    if report.liquidations:
+        yield _("  liquidation, beyond its price"), _money(-report.liquidation_cost, quote)
+    yield _("  identity error"), plain(report.identity_error)
+    if perpetual:
+        yield _("Liquidations"), f"{report.liquidations:,}"
+
+
+def _circumstances(report: ReplayReport, quote: str) -> Iterator[tuple[str, str]]:
+    yield _("Buy and hold, for comparison"), _money(report.buy_and_hold, quote)
+    yield _("Hold the initial mix, for comparison"), _money(report.hold_initial_mix, quote)
+    yield _("Largest drawdown at bar closes"), f"{report.max_drawdown * 100:.2f} %"
+    yield _("Bars per second, journal included"), f"{report.bars_per_second:,}"
+    yield _("Journal sequence"), f"{report.journal_sequence:,}"
 
 
 def _money(value: Decimal, quote: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -36,6 +36,21 @@ def amount(value: Decimal, currency: str = "", *, signed: bool = False) -> str:
     rounded = value.quantize(step, ROUND_HALF_EVEN)
     sign = "+" if signed and rounded > ZERO else ""
     return _with(sign + format(rounded if rounded else abs(rounded), "f"), currency)
+
+
+def short(value: Decimal) -> str:
+    """Return a number that was worked out with at most seven digits, never cutting into whole ones."""
+    step = Decimal(1).scaleb(min(0, value.adjusted() - 6))
+    return plain(round_to(value, step)) if value % step else plain(value)
+
+
+def fact(text: str) -> str:
+    """Return a recorded figure as people read it."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return text
+    return short(value) if value.is_finite() else text
 
 
 def percent(value: Decimal, *, signed: bool = False) -> str:

@@ -155,7 +155,7 @@ async def ask_investment(ctx: Context, spec: GridSpec, market: Market) -> Reply 
         )
     able = [each for each in plans if not each.problems]
     if not able:
-        return problem_replies(ctx, plans[-1])
+        return problem_replies(ctx, _whatever_is_invested(plans))
     said = usual(ctx, market)
     fields = [Field(_("Free"), amount(free, market.quote))]
     fields += [Field(amount(each.spec.investment, market.quote), _per_cycle(each, free)) for each in able]
@@ -167,6 +167,12 @@ async def ask_investment(ctx: Context, spec: GridSpec, market: Market) -> Reply 
         note=_("Tap one, or type it: {line} AMOUNT").format(line=grid_line(spec, said, investment=False)),
         buttons=tuple(button for label, wanted in labels for button in line_button(label, grid_line(wanted, said))),
     )
+
+
+def _whatever_is_invested(plans: Sequence[GridPlan]) -> GridPlan:
+    """Return the plan of the largest investment; where one problem stands against all of them, with such ones alone."""
+    common = [each for each in plans[-1].problems if all(each in plan.problems for plan in plans)]
+    return msgspec.structs.replace(plans[-1], problems=tuple(common)) if common else plans[-1]
 
 
 def problem_replies(ctx: Context, plan: GridPlan) -> tuple[Reply, ...]:

@@ -223,7 +223,7 @@ def _of_refused(at: Millis, refused: Refused, desk: Desk) -> Notice:
     draft = refused.draft
     view = desk.bot(draft.bot)
     title = _("Order refused: {why}").format(why=words.refusal(refused.code))
-    fields = [Field(name, value) for name, value in refused.facts.items()]
+    fields = [Field(name.replace("_", " "), shown.fact(value)) for name, value in refused.facts.items()]
     card = _bot_card(title, view, *fields, mode=draft.mode)
     return notice_of(
         f"refused:{draft.bot}:{refused.code}", Lane.TRADE, at, card, view, bot=draft.bot, mode=draft.mode

@@ -171,8 +171,7 @@ def accepted(parameter: Parameter) -> str:
             words = _("a price such as 25000, or a percentage such as 10%")
         case _:
             words = _("a text")
-    words += _range(parameter)
-    return _("{words}, or none").format(words=words) if parameter.optional else words
+    return words + _range(parameter)
 
 
 class _NotAccepted(Exception):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import tzinfo
 
 from commands import phrases, words
-from commands.format import duration, instant, quantity
+from commands.format import duration, fact, instant, quantity
 from commands.matching import bot_name
 from commands.reply import Card, Field
 from config.language import _, ngettext
@@ -86,7 +86,7 @@ def _verdict(decision: Decision) -> str:
 
 
 def _refused(refused: Refused) -> str:
-    facts = ", ".join(f"{_spaced(name)} {value}" for name, value in refused.facts.items())
+    facts = ", ".join(f"{_spaced(name)} {fact(value)}" for name, value in refused.facts.items())
     reason = words.refusal(refused.code)
     return f"{_draft(refused.draft, None)}: {reason}" + (f" ({facts})" if facts else "")
 

@@ -214,7 +214,10 @@ class ArmMode(_Control, frozen=True):
 
 
 class DisarmMode(_Control, frozen=True):
-    """Let the bots of a mode trade no longer: their orders leave the book, what they hold stays."""
+    """Let the bots of a mode trade no longer: their orders leave the book, what they hold stays.
+
+    A position on a perpetual whose start was not over yet is closed: nobody would guard it.
+    """
 
     mode: Mode
 

@@ -204,6 +204,9 @@ def _cancelled(state: EngineState, order: Order, status: OrderStatus) -> Change:
     if order.draft.slot < 0 and not asked:
         # A market order that found nobody to trade with would be sent again at once, and again; it waits for a tick.
         bot.waiting = True
+    if order.draft.purpose is Purpose.PROTECT:
+        # What it stood in the way of may be laid now.
+        bot.protect_blocked = False
     slot = bot.slot(order.draft.slot)
     inputs = [Input("order", order.draft.client_id), Input("unfilled", plain(order.remaining))]
     return Change(bot=bot, slot=slot, order=order, rule=Rule.REPLACE_ORDER, inputs=inputs)

@@ -15,19 +15,17 @@ from data.values import ONE, ZERO, Millis, Side, floor_to, plain
 from engine.change import Change
 from engine.excursion import cross
 from engine.exits import reached
-from engine.extending import extend
 from engine.following import far, follow, room, within
 from engine.grid.accounting import settle
 from engine.grid.sizing import initial_order
 from engine.grid.slots import Slot, missing, unstick
-from engine.opening import run_when_complete
+from engine.opening import run_when_complete, touch
 from engine.protection import danger_at, ladder, liquidations, protection, reducing, surplus
 from engine.recentring import advance, consider
 from engine.reinvesting import grow
 from engine.state import Bot, EngineState, mark_price
-from engine.trailing import leaving, trail
+from engine.trailing import follow_price, leaving
 from engine.views import BotStatus, Danger
-from engine.waiting import touch
 from engine.wish import Verdict, Wish
 
 TAKER_AFTER = 3
@@ -55,15 +53,17 @@ def decide(state: EngineState, bot: Bot, change: Change, at: Millis) -> Wish:
 
 def _trade(state: EngineState, bot: Bot, change: Change, at: Millis) -> Wish:
     """Move the grid where it should be, and rest what it lacks there."""
-    wish, slot, moves = Wish(), change.slot, bot.moves
-    if bot.recentre is not None:
-        wish = advance(state, bot, at)
-        if bot.status is BotStatus.STOPPING:
-            wish.add(_wind_down(state, bot, at))
-        if bot.recentre is not None or bot.status in (BotStatus.STOPPING, BotStatus.STOPPED):
-            return wish
-    elif moves:
-        wish = _follow(state, bot) or wish
+    moved = advance(state, bot, at) if bot.recentre is not None else follow_price(state, bot) if bot.moves else None
+    wish = moved or Wish()
+    if bot.status is BotStatus.STOPPING:
+        wish.add(_wind_down(state, bot, at))
+        return wish
+    return wish if bot.recentre is not None else _rest(state, bot, change, wish)
+
+
+def _rest(state: EngineState, bot: Bot, change: Change, wish: Wish) -> Wish:
+    """Add to a wish the orders that the grid lacks where it is now, and those that it has too many."""
+    slot = change.slot
     if slot is not None and bot.spec.reinvest:
         wish.add(grow(bot, slot) or Wish())
     if bot.market.perpetual and _only_reducing(state, bot):
@@ -80,7 +80,7 @@ def _trade(state: EngineState, bot: Bot, change: Change, at: Millis) -> Wish:
     if bot.window:
         slots = within(bot)
         wish.want_off(far(state, bot))
-    if moves:
+    if bot.moves:
         going = {each.index for each in leaving(state, bot)[1]}
         slots = [each for each in slots if each.index not in going]
     wish.drafts += islice(_missing(bot, slots, allowed), room(bot))
@@ -221,32 +221,30 @@ def _wind_down(state: EngineState, bot: Bot, at: Millis) -> Wish:
 
 def judge(state: EngineState, bot: Bot, ticker: Ticker, at: Millis) -> Verdict | None:
     """Return what ``ticker`` changes for ``bot``, booked already; None when it changes nothing."""
-    if bot.waiting:
-        bot.waiting = False
+    waited, bot.waiting = bot.waiting, False
+    found = None
+    if bot.status in (BotStatus.STARTING, BotStatus.RUNNING, BotStatus.PAUSED):
+        # What has arrived of the inventory can be lost like any other; a range is left only by a grid that is complete.
+        found = _exit(state, bot, ticker, at) or _danger(state, bot, ticker, at)
+    if found is not None:
+        return found
+    if waited:
         wish = decide(state, bot, Change(), at)
         return Verdict(rule=Rule.REPLACE_ORDER, inputs=[Input("price", plain(ticker.last))], wish=wish)
-    if bot.status is BotStatus.STARTING:
-        # What has arrived of the inventory can be lost like any other; a range is left only by a grid that is complete.
-        return _exit(state, bot, ticker, at) or _danger(state, bot, ticker, at)
     if bot.status is BotStatus.WAITING:
-        return _decided(state, bot, touch(state, bot, ticker, at), at)
+        return _decided(state, bot, touch(state, bot, ticker), at)
     if bot.status not in (BotStatus.RUNNING, BotStatus.PAUSED):
         return None
-    found = _exit(state, bot, ticker, at) or _danger(state, bot, ticker, at)
-    return found or _decided(state, bot, _moved(state, bot, ticker, at), at) or _retry(state, bot, ticker)
+    return _decided(state, bot, _moved(state, bot, ticker, at), at) or _retry(state, bot, ticker)
 
 
 def _moved(state: EngineState, bot: Bot, ticker: Ticker, at: Millis) -> Verdict | None:
     """Notice that price has come where the grid must follow, is left or entered, or is to be laid anew."""
-    trailed = _follow(state, bot)
+    trailed = follow_price(state, bot)
     if trailed is not None:
         return Verdict(rule=trailed.rule or Rule.TRAIL_UP, inputs=[Input("price", plain(ticker.last))], wish=trailed)
     crossed = cross(bot, ticker.last, at) or consider(state, bot, ticker, at)
     return crossed or (follow(bot, ticker.last) if bot.status is BotStatus.RUNNING else None)
-
-
-def _follow(state: EngineState, bot: Bot) -> Wish | None:
-    return extend(state, bot) if bot.spec.infinity else trail(state, bot)
 
 
 def _decided(state: EngineState, bot: Bot, verdict: Verdict | None, at: Millis) -> Verdict | None:

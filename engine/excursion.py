@@ -8,10 +8,9 @@ from data.decisions import Alternative, Input, Rule
 from data.events import StopReason
 from data.grids import OutOfRange
 from data.values import HUNDRED, ONE, ZERO, Millis, plain
-from engine.extending import next_extension
 from engine.grid.window import BOUNDLESS
 from engine.state import Bot
-from engine.trailing import DOWN, UP, free, next_line
+from engine.trailing import DOWN, UP, free, next_extension, next_line
 from engine.views import RangePosition
 from engine.wish import Verdict, Wish
 

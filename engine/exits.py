@@ -10,10 +10,10 @@ from data.values import ZERO
 from engine.excursion import crossings
 from engine.following import view
 from engine.grid.window import BOUNDLESS
+from engine.opening import span
 from engine.protection import quiet_span
 from engine.state import Bot
 from engine.views import BotStatus
-from engine.waiting import span
 
 
 def reached(trigger: Trigger, last: Decimal, change: Decimal, bot: Bot, *, gain: bool) -> bool:
@@ -49,8 +49,10 @@ def quiet_band(bot: Bot, limits: RiskLimits) -> tuple[Decimal, Decimal]:
     """Return the open price interval in which no tick can change anything for ``bot``; (0, 0) when every tick may."""
     if bot.waiting:
         return ZERO, ZERO
-    if bot.status is BotStatus.RUNNING and any(slot.waiting and not slot.blocked for slot in bot.slots):
-        return ZERO, ZERO
+    if bot.status is BotStatus.RUNNING:
+        for slot in bot.slots:
+            if slot.waiting and not slot.blocked:
+                return ZERO, ZERO
     low, high = edges(bot, limits)
     return (low, high) if low < high else (ZERO, ZERO)
 

@@ -8,6 +8,7 @@ from data.decisions import Input, Rule
 from data.market import Market
 from data.orders import OrderStatus, Purpose
 from data.values import Mode, plain
+from engine.grid.options import FEWEST, SPARE
 from engine.grid.slots import Slot
 from engine.grid.window import Window, window
 from engine.state import Bot, EngineState
@@ -18,6 +19,12 @@ def order_room(state: EngineState, market: Market, mode: Mode, but: int = 0) -> 
     """Return how many more orders may rest on a market, what its bots may still place counted; ``but`` left out."""
     others = [bot for bot in state.active_bots(market.symbol) if bot.spec.mode is mode and bot.id != but]
     return market.filters.max_orders - sum(bot.window or max(len(bot.slots), len(bot.live)) for bot in others)
+
+
+def limit_orders(state: EngineState, bot: Bot, price: Decimal) -> None:
+    """Let only the slots nearest to ``price`` have orders where a grid has more than the market has room for."""
+    room = order_room(state, bot.market, bot.spec.mode, but=bot.id)
+    bot.window, bot.focus = max(room - SPARE, FEWEST) if len(bot.lines) - 1 > room else 0, price
 
 
 def view(bot: Bot) -> Window:

@@ -8,8 +8,7 @@ from data.market import Market
 from data.orders import Purpose
 from data.values import ZERO, Side, round_to
 from engine.change import IGNORED, Change
-from engine.following import order_room
-from engine.grid.options import FEWEST, SPARE
+from engine.following import limit_orders
 from engine.state import Bot, EngineState
 
 
@@ -49,7 +48,6 @@ def _adopt(state: EngineState, bot: Bot, market: Market) -> None:
         bot.lines = lines
         for slot, lower, upper in zip(bot.slots, lines, lines[1:], strict=False):
             slot.lower, slot.upper = lower, upper
-    room = order_room(state, market, bot.spec.mode, but=bot.id)
-    bot.window = max(room - SPARE, FEWEST) if len(bot.slots) > room else 0
-    bot.focus = bot.focus or bot.start_price
+    if bot.slots:
+        limit_orders(state, bot, bot.focus or bot.start_price)
     bot.unblock()

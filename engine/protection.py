@@ -11,6 +11,7 @@ from data.limits import RiskLimits
 from data.orders import Draft, Order, OrderStatus, Purpose
 from data.values import ONE, ZERO, Side, round_to
 from engine.grid.liquidation import isolated_cash, liquidation_price
+from engine.grid.window import BOUNDLESS
 from engine.state import Bot, EngineState
 from engine.views import Danger
 
@@ -23,7 +24,7 @@ STEADY = Decimal("0.005")
 Span = tuple[Decimal, Decimal]
 """An open interval of prices."""
 
-BOUNDLESS: Span = (ZERO, Decimal("1e30"))
+EVERYWHERE: Span = (ZERO, BOUNDLESS)
 
 
 class Liquidations(NamedTuple):
@@ -101,7 +102,7 @@ def ladder(bot: Bot, limits: RiskLimits) -> Ladder:
 
 
 def _span(bot: Bot, prices: Liquidations, distance: Decimal) -> Span:
-    low, high = BOUNDLESS
+    low, high = EVERYWHERE
     nearest = max(ONE - distance, Decimal("0.01"))
     below = [price for price in (prices.held if bot.books.base > ZERO else None, prices.low) if price is not None]
     above = [price for price in (prices.held if bot.books.base < ZERO else None, prices.high) if price is not None]
@@ -151,7 +152,7 @@ def _outside(bot: Bot, span: Span) -> Span:
     """Return the prices on the losing side of ``span``; none when there is no position that could lose."""
     if bot.books.base > ZERO:
         return ZERO, span[0]
-    return (span[1], BOUNDLESS[1]) if bot.books.base < ZERO else (ZERO, ZERO)
+    return (span[1], BOUNDLESS) if bot.books.base < ZERO else (ZERO, ZERO)
 
 
 def _both(one: Span, other: Span) -> Span:

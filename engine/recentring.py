@@ -26,6 +26,8 @@ from engine.views import BotStatus, RangePosition, Version
 from engine.wish import Verdict, Wish
 
 DAY: Millis = 86_400_000
+PAUSE: Millis = 600_000
+"""Least time between two looks at whether recentring pays."""
 
 
 def around(spec: GridSpec, price: Decimal, tick: Decimal) -> GridSpec:
@@ -113,17 +115,17 @@ def _weigh(state: EngineState, bot: Bot, ticker: Ticker, at: Millis) -> Verdict:
     if bot.spec.recentring.gate and expected <= costs:
         why_not = why_not or "it would cost more than the grid earns until the next time"
     if why_not:
-        # It is weighed again after as long as it took to be weighed at all.
-        bot.outside_since = at
+        # It is weighed again after as long as it took to be weighed at all, and not at every tick.
+        bot.outside_since = at + max(PAUSE - bot.spec.recentring.patience_millis, 0)
         wish = Wish(alternatives=[Alternative("recentre", why_not)])
         return Verdict(rule=Rule.RECENTRE_HELD, inputs=inputs, wish=wish)
-    begin(bot, spec, asked=False)
+    begin(bot, spec)
     return Verdict(rule=Rule.RECENTRE, inputs=inputs, wish=Wish())
 
 
-def begin(bot: Bot, spec: GridSpec, *, asked: bool) -> None:
+def begin(bot: Bot, spec: GridSpec) -> None:
     """Let ``spec`` take the place of a bot's grid as soon as the book is clear."""
-    bot.recentre = Recentre(spec=spec, asked=asked)
+    bot.recentre = Recentre(spec=spec)
 
 
 def advance(state: EngineState, bot: Bot, at: Millis) -> Wish:

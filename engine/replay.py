@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import assert_never
 
@@ -82,7 +82,7 @@ class Replay:
         self.liquidations = 0
         self._matching = matching or Matching({market.symbol: market}, {market.quote: spec.investment})
         self._walk = CandleWalk(self._matching, market, self._deliver, self._bands)
-        self._walk_bar = self._walk.bar
+        self._walk_bar: Callable[[Candle, Millis], None] = self._walk.bar
         self._queue: deque[Event] = deque()
         self._busy = False
 

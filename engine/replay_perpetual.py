@@ -18,7 +18,7 @@ from data.grids import GridSpec
 from data.journal import Journal
 from data.market import Candle, Market
 from data.orders import Fill, parse_client_id
-from data.values import Millis, plain
+from data.values import ZERO, Millis, plain
 from engine.exchanges.margin_matching import MarginMatching
 from engine.replay import Replay
 
@@ -65,31 +65,35 @@ class PerpetualReplay(Replay):
         self._mark(self._held.mark, at)
 
     def _deliver(self, event: TickerMoved | OrderUpdate) -> None:
-        if self._liquidated is not None:
-            return
         if not isinstance(event, TickerMoved):
             self._alarms = None
-        elif self._alarms is None or not all(low < event.ticker.last < high for low, high in self._alarms):
+        elif self._liquidated is None and self._outside(event.ticker.last):
             self._mark(event.ticker.last, event.at)
         else:
             self._held.mark = event.ticker.last
-        super()._deliver(event)
+        if self._liquidated is None:
+            super()._deliver(event)
+
+    def _outside(self, price: Decimal) -> bool:
+        """Return whether the account may do something at a mark price, or has changed since the last one."""
+        return self._alarms is None or not all(low < price < high for low, high in self._alarms)
 
     def _mark(self, price: Decimal, at: Millis) -> None:
         """Let the account see a mark price, and the engine what it did there."""
         self.account.mark(self._market.symbol, price, at)
         self._queue.extend(self._news())
         self._pump()
-        self._alarms = self._bands_of_account(price)
+        self._alarms = self._bands_of_account()
 
     def _bands(self) -> Iterator[tuple[Decimal, Decimal]]:
         yield from super()._bands()
-        yield from self._bands_of_account(self._held.mark) if self._alarms is None else self._alarms
+        yield from self._bands_of_account() if self._alarms is None else self._alarms
 
-    def _bands_of_account(self, here: Decimal) -> tuple[tuple[Decimal, Decimal], ...]:
+    def _bands_of_account(self) -> tuple[tuple[Decimal, Decimal], ...]:
         """Return the open price intervals in which no stop is triggered and nothing is liquidated."""
-        found = self.account.alarms(self._market.symbol)
-        return tuple(((price, _NEVER) if price < here else (Decimal(0), price)) for price in found)
+        symbol = self._market.symbol
+        here = self.account.book(symbol).last or ZERO
+        return tuple((price, _NEVER) if price < here else (ZERO, price) for price in self.account.alarms(symbol))
 
     def _news(self) -> Sequence[Event]:
         # Whatever is placed or taken off may be a stop, and moves the liquidation.
@@ -109,9 +113,7 @@ class PerpetualReplay(Replay):
         """Return what comparing the books with the account finds after a liquidation."""
         symbol, held = self._market.symbol, plain(-fill.side.sign * fill.quantity)
         gap = {"asset": symbol, "expected": held, "found": "0", "short": held}
-        return Reconciled(
-            at=fill.at, symbol=symbol, recovered_fills=0, resolved_orders=0, foreign_orders=(), gap=gap
-        )
+        return Reconciled(at=fill.at, symbol=symbol, recovered_fills=0, resolved_orders=0, foreign_orders=(), gap=gap)
 
     def _valued_at(self) -> Decimal:
         return super()._valued_at() if self._liquidated is None else self._liquidated.price

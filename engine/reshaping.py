@@ -64,7 +64,7 @@ def _recentre(state: EngineState, bot: Bot, event: RecentreBot) -> Change:
     plan = replanned(state, bot, spec, ticker)
     if plan.problems:
         return refused(str(plan.problems[0]))
-    begin(bot, spec, asked=True)
+    begin(bot, spec)
     inputs = [
         Input("price", plain(ticker.last)),
         Input("range before", f"{plain(bot.lines[0])} to {plain(bot.lines[-1])}"),

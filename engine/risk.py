@@ -78,13 +78,16 @@ def _reduces(bot: Bot, draft: Draft) -> bool:
 
 
 def _price(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) -> _Verdict:
+    if draft.purpose is Purpose.PROTECT:
+        # Its trigger follows from the books, and it is never needed more than when prices have stopped coming.
+        return None
     ticker = state.tickers.get(draft.symbol)
     if ticker is None:
         return RefusalCode.PRICE_MISSING, {"symbol": draft.symbol}
     age = at - ticker.at
     if age > limits.stale_millis:
         return RefusalCode.PRICE_STALE, {"age_ms": str(age), "limit_ms": str(limits.stale_millis)}
-    if draft.type in (OrderType.MARKET, OrderType.STOP_MARKET):
+    if draft.type is OrderType.MARKET:
         return None
     off = abs(draft.price - ticker.last) / ticker.last * HUNDRED
     if off <= limits.price_band_percent:

@@ -26,8 +26,6 @@ class Recentre(msgspec.Struct, frozen=True, kw_only=True):
     """A grid that is about to take the place of the one a bot has."""
 
     spec: GridSpec
-    asked: bool
-    """A person asked for it: no gate applies."""
     sold: bool = False
     """What the new grid does not need was offered at market once; what is left rides on."""
 

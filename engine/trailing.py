@@ -13,9 +13,11 @@ from decimal import Decimal
 
 from data.advice import TradingState
 from data.decisions import Alternative, Input, Rule
-from data.grids import TriggerKind
+from data.grids import Direction, TriggerKind
 from data.orders import OrderStatus
 from data.values import ONE, ZERO, Side, floor_to, plain
+from engine.following import limit_orders
+from engine.grid.infinity import NEAR, split
 from engine.grid.levels import line_at, smallest_quantity
 from engine.grid.slots import Lot, Slot, gap
 from engine.protection import liquidations
@@ -36,7 +38,7 @@ def next_line(bot: Bot, way: int, steps: int = 1) -> Decimal | None:
     line = line_at(spec, index, bot.market.filters.price_tick)
     if way == UP:
         return line if bot.lines[-1] < line <= limit else None
-    stop = spec.stop_loss
+    stop = spec.stop_loss if spec.direction is Direction.LONG else None
     floor = stop.value if stop is not None and stop.kind is TriggerKind.PRICE else ZERO
     return line if max(limit, ZERO) <= line < bot.lines[0] and line > floor else None
 
@@ -78,7 +80,12 @@ def _spent(bot: Bot, slot: Slot, way: int) -> bool:
     return left == ZERO == slot.awaiting
 
 
-def trail(state: EngineState, bot: Bot) -> Wish | None:
+def follow_price(state: EngineState, bot: Bot) -> Wish | None:
+    """Let a grid follow the price upwards without end, or as it trails; None when nothing changes."""
+    return _extend(state, bot) if bot.spec.infinity else _trail(state, bot)
+
+
+def _trail(state: EngineState, bot: Bot) -> Wish | None:
     """Let the grid follow the price as far as limits, money and its own orders allow; None when nothing changes."""
     way, slots = leaving(state, bot)
     if not slots:
@@ -162,3 +169,36 @@ def _survivable(state: EngineState, bot: Bot) -> bool:
     found = liquidations(bot)
     below = found.low is None or found.low <= bot.lines[0] * (ONE - buffer)
     return below and (found.high is None or found.high >= bot.lines[-1] * (ONE + buffer))
+
+
+# -- a grid without a highest line: further lines are laid before price comes there
+
+
+def next_extension(bot: Bot) -> Decimal | None:
+    """Return the price at which another line is laid; None for a grid that ends where it ends."""
+    return bot.lines[-1 - NEAR] if bot.spec.infinity and not bot.trail_ended and len(bot.lines) > NEAR else None
+
+
+def _extend(state: EngineState, bot: Bot) -> Wish | None:
+    """Lay lines until enough of them lie above the price; None when they do."""
+    ticker, top = state.tickers.get(bot.market.symbol), bot.lines[-1]
+    if ticker is None or not free(bot):
+        return None
+    wish, filters = Wish(rule=Rule.EXTEND_GRID), bot.market.filters
+    while (near := next_extension(bot)) is not None and ticker.last >= near:
+        line = line_at(bot.spec, bot.offset + len(bot.lines), filters.price_tick)
+        open_slot = bot.slots[-1]
+        part = open_slot.held * (1 - open_slot.lower / line)
+        if part < smallest_quantity(open_slot.lower, bot.market):
+            bot.trail_ended = True
+            wish.rule = Rule.TRAIL_ENDED
+            wish.alternatives = [Alternative("lay another line", "its slot would be under the market's minimum")]
+            break
+        bot.slots.insert(-1, split(open_slot, bot.number_slot(), line, filters.quantity_step))
+        bot.lines = (*bot.lines, line)
+    if bot.lines[-1] == top and not wish.alternatives:
+        return None
+    if not bot.window:
+        limit_orders(state, bot, ticker.last)
+    wish.inputs = [Input("highest line before", plain(top)), Input("highest line after", plain(bot.lines[-1]))]
+    return wish

@@ -98,7 +98,10 @@ def _panel(canvas: Canvas, picture: GridPicture, fills: Sequence[FillMark], leve
     widest = max(canvas.text_width(tick.label) + 12 for tick in ticks)
     right = canvas.width - 16 - max(widest, *(canvas.tag_width(_arrowed(level, y0, y1)) for level in levels))
     step = _interval(picture)
-    x0, x1 = candles[0].opened_at - step / 2, candles[-1].opened_at + step / 2
+    # The mark of a fill of this moment would be cut in half by the edge.
+    last = candles[-1].opened_at
+    newest = min(max((fill.at for fill in fills), default=0), last + step) + 2 * step
+    x0, x1 = candles[0].opened_at - step / 2, max(last + step / 2, newest)
     # A handful of candles would be as wide as the picture.
     missing = max(0.0, 20 - (x1 - x0) / step) * step
     panel = Panel(left=theme.MARGIN, right=right, bottom=_BOTTOM, top=_TOP, x0=x0 - missing, x1=x1, y0=y0, y1=y1)

@@ -98,7 +98,8 @@ def _caption(market: Market, picture: GridPicture, bot: BotView | None) -> Card:
     fields = [] if picture.last is None else [Field(_("Price"), f"{price(picture.last, tick)} {quote}")]
     if candles:
         low, high = min(each.low for each in candles), max(each.high for each in candles)
-        move = (candles[-1].close / candles[0].open - ONE) * HUNDRED
+        last = candles[-1].close if picture.last is None else picture.last
+        move = (last / candles[0].open - ONE) * HUNDRED
         fields.append(Field(_("Low – high"), f"{price(low, tick)} – {price(high, tick)}"))
         fields.append(Field(_("Change"), percent(move, signed=True)))
     if bot is not None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from commands import words
 from commands.context import Context
-from commands.format import percent, quantity
+from commands.format import percent, quantity, short
 from commands.matching import unavailable
 from commands.plan import Answer
 from commands.registry import command
 from commands.reply import Button, Table
 from config.language import _
-from data.values import HUNDRED, plain
+from data.values import HUNDRED
 from engine.desk import PositionView
 from engine.exchanges.base import ExchangeUnavailable, Position
 
@@ -45,8 +45,8 @@ def _row(view: PositionView, *, named: bool) -> tuple[str, ...]:
     return (
         name,
         quantity(held.quantity),
-        plain(held.entry_price),
-        plain(held.mark_price),
+        short(held.entry_price),
+        short(held.mark_price),
         _liquidation(held),
         f"{held.leverage}× {words.margin(held.margin)}",
         quantity(view.in_bots),
@@ -57,4 +57,4 @@ def _liquidation(held: Position) -> str:
     if held.liquidation_price is None or not held.mark_price:
         return _("none")
     distance = abs(held.liquidation_price / held.mark_price - 1) * HUNDRED
-    return _("{price}, {distance} away").format(price=plain(held.liquidation_price), distance=percent(distance))
+    return _("{price}, {distance} away").format(price=short(held.liquidation_price), distance=percent(distance))

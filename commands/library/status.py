@@ -19,6 +19,7 @@ async def status(ctx: Context) -> Answer:
     """See how everything is, on one card"""
     engine, now, bots = ctx.desk.engine(), ctx.clock_now, ctx.desk.bots()
     money = standings(ctx.desk, now, zone_of(ctx))
+    at_work = [each for each in money if each.bots]
     active = [each for each in bots if each.status.active]
     # An engine for real money that is not armed moves none, unless bots of real money are still at work.
     mode = engine.mode if any(each.spec.mode is engine.mode for each in active) else engine.new_bots
@@ -30,7 +31,7 @@ async def status(ctx: Context) -> Answer:
         Field(_("Exchange"), f"{engine.exchange}, {_('connected') if engine.connected else _('NOT connected')}"),
         Field(_("Trading"), trading),
         Field(_("Bots"), _bots(active)),
-        *(field for each in money if each.bots for field in _money(each, named=len(money) > 1)),
+        *(field for each in at_work for field in _money(each, named=len(at_work) > 1)),
         Field(_("Books checked"), _ago(engine.last_reconciled_at, now)),
         Field(_("Running for"), duration(now - engine.started_at)),
     ]

@@ -11,16 +11,22 @@ import msgspec
 from data.candles import CandleColumns
 from data.market import Fees, Filters, Market, MarketKind
 from data.values import ONE, Millis
-from engine.exchanges.tiers import CAUTIOUS
+from engine.exchanges.tiers import BY_BASE, CAUTIOUS
 
 _DOLLARS = frozenset({"USDT", "USDC", "USD", "FDUSD", "BUSD", "TUSD", "DAI"})
 _MINUTE: Millis = 60_000
+_FEES = {
+    MarketKind.SPOT: Fees(maker=Decimal("0.001"), taker=Decimal("0.001")),
+    MarketKind.PERPETUAL: Fees(maker=Decimal("0.0002"), taker=Decimal("0.0005")),
+}
+"""What Binance charges whoever has no discount."""
 
 
 class ReplayMarket(msgspec.Struct, frozen=True, kw_only=True):
-    """What the file cannot say about its market; None is derived from the candles."""
+    """What the file cannot say about its market; None is what is usual, or derived from the candles."""
 
-    fee: Decimal
+    fee: Decimal | None = None
+    """Of makers and takers alike."""
     tick: Decimal | None = None
     step: Decimal | None = None
     min_notional: Decimal | None = None
@@ -45,16 +51,17 @@ def market_of(symbol: str, columns: CandleColumns, investment: Decimal, given: R
         min_notional=given.min_notional if given.min_notional is not None else Decimal(5 if quote in _DOLLARS else 0),
         max_orders=1000,
     )
-    fees = Fees(maker=given.fee, taker=given.fee)
+    kind = MarketKind.PERPETUAL if settled else MarketKind.SPOT
+    fees = _FEES[kind] if given.fee is None else Fees(maker=given.fee, taker=given.fee)
     return Market(
         exchange="replayed",
         symbol=f"{pair}:{settled}" if settled else pair,
         base=base,
         quote=quote,
-        kind=MarketKind.PERPETUAL if settled else MarketKind.SPOT,
+        kind=kind,
         filters=filters,
         fees=fees,
-        tiers=CAUTIOUS if settled else (),
+        tiers=BY_BASE.get(base, CAUTIOUS) if settled else (),
     )
 
 

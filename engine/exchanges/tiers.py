@@ -47,3 +47,6 @@ CAUTIOUS = steepening(
     (1_000_000, 1, "0.5"),
 )
 """Of any other market: at least as strict as that table is for nineteen of twenty contracts settled in USDT."""
+
+BY_BASE = {"BTC": LARGEST, "ETH": LARGEST}
+"""Of the markets that are not ``CAUTIOUS``, by base asset."""

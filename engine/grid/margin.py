@@ -186,7 +186,7 @@ def _leverage_problems(spec: GridSpec, market: Market, limits: RiskLimits) -> li
     most = min(limits.max_leverage, market.tiers[0].max_leverage)
     if 1 <= spec.leverage <= most:
         return []
-    text = "the leverage is none, or above the market's or risk_management.futures_risk.max_leverage"
+    text = "the leverage is below 1, or above what the market or risk_management.futures_risk.max_leverage allows"
     return [problem("leverage", spec.leverage, text, f"a whole number from 1 to {most}")]
 
 

@@ -153,7 +153,7 @@ def unstick(slot: Slot, filters: Filters) -> None:
     It bids for the smallest order instead of what it lacks. From twice the smallest order on, this cannot happen.
     """
     lacking = slot.capacity - slot.held
-    if slot.buying or slot.selling or slot.awaiting or slot.held <= ZERO or lacking <= ZERO:
+    if slot.open or slot.buying or slot.selling or slot.awaiting or slot.held <= ZERO or lacking <= ZERO:
         return
     if missing(slot, Side.SELL, filters) == ZERO == missing(slot, Side.BUY, filters):
         slot.capacity = slot.held + least(slot.lower, filters)

@@ -21,7 +21,7 @@ from tests.servers.binance.faults import Fault, FaultScript
 KEYS = {"engine": ("key-of-the-engine", "its-secret"), "plain": ("key-of-the-other", "its-secret")}
 """Key and secret of each account."""
 ORDER = "POST /api/v3/order"
-REST_SECONDS = 0.125
+REST_SECONDS = 0.14
 """Left between two measurements: the engine keeps below the order limits of the exchange."""
 PATIENCE = 2.0
 PRICE, TICK = Decimal(50_000), Decimal("0.01")

@@ -75,6 +75,7 @@ def measure(size: Size) -> Iterator[Figure]:
 
 
 async def _run(exchange: ExchangeProcess, folder: Path, number: int, count: int, found: Runs) -> None:
+    await exchange.ask(Clear())
     # To the exchange each run is another installation, for it knows the orders of those before.
     async with _engine(exchange, folder, f"run{number}"):
         await exchange.ask(Refuse())
@@ -110,7 +111,7 @@ async def _engine(exchange: ExchangeProcess, folder: Path, tag: str) -> AsyncIte
         mode=Mode.TESTNET,
         lower=FAR,
         upper=Decimal(60_000),
-        levels=20,
+        levels=10,
         investment=Decimal(20_000),
     )
     resting = asyncio.Event()

@@ -105,7 +105,7 @@ def test_a_short_position_loses_as_price_rises_and_pays_the_fee_of_buying_back()
 async def test_the_exits_of_a_short_grid_lie_on_the_other_sides(line: str, accepted: str) -> None:
     stage = Stage(desk=FakeDesk(short_bot()))
     assert (await stage.failure(line)).accepted == accepted
-    assert "/tp 1 57369.50" in lines(await stage.card("/tp 1"))
+    assert "/tp 1 57370.50" in lines(await stage.card("/tp 1"))
     assert "/sl 1 64690.50" in lines(await stage.card("/sl 1"))
     plan = (await stage.proposal("/tp 1 57000")).card
     assert plan.note == "When the level is reached the bot stops and closes its position at the market."

@@ -73,3 +73,19 @@ def test_the_zone_is_the_persons_own_or_the_configured_one(wish: str, key: str) 
         platform="a",
     )  # fmt: skip
     assert shown.zone_of(ctx) == ZoneInfo(key)
+
+
+@pytest.mark.parametrize(
+    ("worked_out", "read"),
+    [
+        ("19798.46833278", "19798.47"),
+        ("649.849265763", "649.8493"),
+        ("0.000123456789", "0.0001234568"),
+        ("123456789.5", "123456790"),
+        ("61000", "61000"),
+        ("too old", "too old"),
+        ("NaN", "NaN"),
+    ],
+)
+def test_a_recorded_figure_has_no_more_digits_than_people_read(worked_out: str, read: str) -> None:
+    assert shown.fact(worked_out) == read

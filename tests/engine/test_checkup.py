@@ -9,7 +9,7 @@ import msgspec
 
 from data.events import EngineStarted, Reconciled
 from data.grids import MarginMode
-from data.market import Market, MarketKind
+from data.market import FeeAsset, Market, MarketKind
 from data.orders import OrderStatus
 from data.values import Millis, Mode, Side
 from engine.checkup import DAY, Checkup, examine_key, record

@@ -138,9 +138,10 @@ async def test_a_stop_that_vanished_from_the_exchange_is_placed_again() -> None:
 
 async def test_countdowns_are_held_off_while_perpetuals_are_traded_and_ended_after() -> None:
     async with perpetual() as live:
+        live.runner.account(Mode.SHADOW).opened = False
         await hold_alive(live.runner, 60)
-        assert live.exchange.alive == [], "an account that is away is told nothing"
-        live.runner.account(Mode.SHADOW).connected = True
+        assert live.exchange.alive == [], "an account that was never reached is told nothing"
+        live.runner.account(Mode.SHADOW).opened = True
         await hold_alive(live.runner, 60)
         assert live.exchange.alive == [(SYMBOL, 60)]
         live.bot.status = BotStatus.STOPPED

@@ -7,21 +7,25 @@ from decimal import Decimal
 import msgspec
 
 from data.advice import TradingState
+from data.decisions import Rule
 from data.events import (
     ArmMode,
     BalanceMoved,
     DisarmMode,
     Event,
     OrderCancelled,
+    OrderRejected,
     RecentreBot,
+    RejectReason,
     SetOutOfRange,
+    SetStopLoss,
     SetTradingState,
     SetTrailing,
     StartBot,
     StopReason,
     TickerMoved,
 )
-from data.grids import Direction, GridSpec, OutOfRange, Spacing
+from data.grids import Direction, GridSpec, OutOfRange, Recentring, Spacing, Trigger, TriggerKind
 from data.market import Ticker
 from data.orders import Purpose
 from data.values import ZERO, Mode, Side
@@ -30,6 +34,7 @@ from engine.protection import liquidations
 from engine.recentring import around
 from engine.recording import entry_of, rebuild
 from engine.state import freeze
+from engine.trailing import DOWN, next_line
 from engine.views import BotStatus, Danger
 from tests.engine.fake_exchange import MARKET as SPOT_MARKET
 from tests.engine.fake_exchange import SPEC
@@ -186,3 +191,46 @@ def test_reducing_rests_no_more_orders_than_the_market_has_room_for() -> None:
     assert outcome.refused == ()
     assert len(desk.drafts(Purpose.GRID)) <= desk.bot.window
     assert not any(slot.blocked for slot in desk.bot.slots)
+
+
+def test_a_short_grid_whose_stop_lies_above_follows_a_falling_price() -> None:
+    stop = Trigger(TriggerKind.PRICE, D(130))
+    desk = Desk(Direction.SHORT, trail_down=D(60), stop_loss=stop)
+    assert next_line(desk.bot, DOWN) == D(88)
+
+
+def test_an_exit_is_reached_although_an_order_waits_for_its_price() -> None:
+    desk = SpotDesk(msgspec.structs.replace(SPEC, stop_loss=Trigger(TriggerKind.PRICE, D(80))), fill_initial=False)
+    desk.fill(desk.initial, desk.initial.quantity / 2)
+    desk.engine.step(OrderCancelled(at=NOW, client_id=desk.initial.client_id))
+    assert desk.bot.waiting
+    desk.tick("79")
+    assert desk.bot.stop_reason is StopReason.STOP_LOSS
+
+
+def test_a_stop_that_its_predecessor_stood_in_the_way_of_is_laid_once_that_is_gone() -> None:
+    desk = Desk(Direction.LONG)
+    (old,) = desk.drafts(Purpose.PROTECT)
+    desk.engine.step(SetStopLoss(at=NOW, by="t", bot=1, trigger=Trigger(TriggerKind.PRICE, D(85))))
+    (new,) = desk.drafts(Purpose.PROTECT)
+    reason = RejectReason.OTHER
+    desk.engine.step(OrderRejected(at=NOW, client_id=new.client_id, reason=reason, message="one exists"))
+    assert desk.drafts(Purpose.PROTECT) == []
+    desk.engine.step(OrderCancelled(at=NOW, client_id=old.client_id))
+    assert [draft.price for draft in desk.drafts(Purpose.PROTECT)] == [D(85)]
+
+
+def test_a_recentring_that_does_not_pay_is_not_weighed_again_at_every_tick() -> None:
+    hasty = Recentring(distance_percent=ZERO, patience_millis=0, cooldown_millis=0)
+    desk = SpotDesk(msgspec.structs.replace(SPEC, out_of_range=OutOfRange.RECENTRE, recentring=hasty))
+    desk.tick("80")
+    held = desk.tick("80")
+    assert held.decisions[0].rule is Rule.RECENTRE_HELD
+    assert desk.tick("79.9").sequence == 0
+
+
+def test_a_position_has_its_stop_even_while_prices_are_stale() -> None:
+    desk = Desk(Direction.NEUTRAL)
+    desk.engine.state.limits = msgspec.structs.replace(LIMITS, stale_millis=-1)
+    desk.fill(desk.order(4, Side.BUY))
+    assert len(desk.drafts(Purpose.PROTECT)) == 1, "what it is triggered at follows from the books"

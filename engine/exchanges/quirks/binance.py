@@ -21,7 +21,7 @@ from engine.exchanges.faults import (
 )
 from engine.exchanges.pacing import Counted, Limit
 from engine.exchanges.quirks.base import KeyRights, Moved, Part, Quirks
-from engine.exchanges.tiers import LARGEST
+from engine.exchanges.tiers import BY_BASE
 
 
 def _said(means: RejectReason | type[Fault], *texts: str) -> tuple[Rule, ...]:
@@ -234,7 +234,7 @@ QUIRKS = Quirks(
         filters=_filters,
         wallet_balances=_wallet_balances,
         trades_from="fromId",
-        tiers={"BTC": LARGEST, "ETH": LARGEST},
+        tiers=BY_BASE,
         trades_window=7 * _DAY,
         trades_kept=180 * _DAY,
     ),

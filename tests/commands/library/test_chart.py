@@ -69,7 +69,7 @@ async def test_an_unknown_market_offers_near_ones() -> None:
 
 async def test_a_bad_timeframe_lists_the_good_ones() -> None:
     failure = await Stage().failure("/chart BTC/USDT 7m")
-    assert failure.accepted == "one of: 1m, 5m, 15m, 1h, 4h, 1d, or none"
+    assert failure.accepted == "one of: 1m, 5m, 15m, 1h, 4h, 1d"
 
 
 async def test_a_number_without_a_bot_is_no_market() -> None:

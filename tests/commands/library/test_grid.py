@@ -287,3 +287,11 @@ async def test_a_price_outside_the_range_is_said_and_the_ends_lie_where_they_lie
     assert value(below, "If price rises to 65000.00")
     waiting = (await Stage().proposal("/grid BTC/USDT 55000 70000 11 1000 trigger=58000")).card
     assert value(waiting, "Price at the start")
+
+
+async def test_what_stands_against_every_investment_is_all_that_is_said() -> None:
+    stage = Stage()
+    taken = Problem(field="symbol", value="BTC/USDT", problem="a bot trades it", accepted="another market")
+    stage.desk.plan_problems = (taken,)
+    failure = await stage.failure("/grid BTC/USDT 58000 64000 9")
+    assert (failure.field, failure.problem) == ("symbol", "A bot trades it")

@@ -228,7 +228,10 @@ def test_a_stop_without_a_position_expires_and_a_second_one_of_its_side_is_refus
     assert isinstance(matching.submit(stop("r", Side.BUY, "63000"), 2), Accepted)
     assert matching.cancel("r", 3)
     matching.move(quoted(BTC, D(57_900), 3))
-    assert matching.drain() == [OrderCancelled(client_id="r", at=3), OrderCancelled(client_id="p", at=3)]
+    assert matching.drain() == [
+        OrderCancelled(client_id="r", at=3, filled=D(0)),
+        OrderCancelled(client_id="p", at=3, filled=D(0)),
+    ]
 
 
 def test_leverage_and_margin_are_changed_only_where_that_is_safe() -> None:

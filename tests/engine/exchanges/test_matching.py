@@ -372,7 +372,7 @@ def test_a_restored_order_that_cannot_rest_any_more_is_cancelled() -> None:
     dearer = Matching({SYMBOL: market(maker="0.02")}, {})
     dearer.restore(books)
     assert [report.client_id for report in dearer.orders()] == ["kept"]
-    assert dearer.drain() == [OrderCancelled(client_id="unpaid", at=6)]
+    assert dearer.drain() == [OrderCancelled(client_id="unpaid", at=6, filled=Decimal(0))]
     assert present(dearer.order("unpaid")).status is OrderStatus.CANCELLED
     elsewhere = Matching({}, {})
     elsewhere.restore(books)
