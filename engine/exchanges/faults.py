@@ -15,6 +15,7 @@ Fault                an exchange that could not be asked, to everybody outside t
 from __future__ import annotations
 
 import asyncio
+import html
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -177,7 +178,10 @@ def translate(error: BaseException, rules: Sequence[Rule] = (), *, sent: bool, n
 _CODE = re.compile(r'"(?:code|retCode|errCode|errorCode|sCode)"\s*:\s*"?(-?\d+)')
 _MESSAGE = re.compile(r'"(?:msg|message|retMsg|sMsg|error)"\s*:\s*"((?:[^"\\]|\\.)+)"')
 _BANNED_UNTIL = re.compile(r"banned until (\d{13})")
-_LONGEST_MESSAGE = 300
+_PAGE = re.compile(r"<(?:!doctype|html|head|body|title|h1|center)\b", re.IGNORECASE)
+_TITLE = re.compile(r"<(title|h1)\b[^>]*>(.+?)</\1>", re.IGNORECASE | re.DOTALL)
+_MARKUP = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>?", re.IGNORECASE | re.DOTALL)
+_LONGEST_MESSAGE, _LONGEST_TITLE = 300, 120
 _PAUSE_SECONDS = 10.0
 """After a throttling answer that does not say how long."""
 _FIREWALL_SECONDS = 60.0
@@ -186,8 +190,19 @@ _FIREWALL_SECONDS = 60.0
 def _words(error: BaseException, answer: Answer | None) -> tuple[str, str]:
     text = answer.body if answer is not None and answer.body else str(error)
     code, message = _CODE.search(text), _MESSAGE.search(text)
-    told = message.group(1) if message else f"{type(error).__name__}: {text}"
+    told = message.group(1) if message else f"{type(error).__name__}: {_readable(text)}"
     return code.group(1) if code else "", told[:_LONGEST_MESSAGE]
+
+
+def _readable(text: str) -> str:
+    """Return what a page says instead of its markup; a text that is no page as it is."""
+    page = _PAGE.search(text)
+    if page is None:
+        return text
+    title = _TITLE.search(text)
+    # ccxt puts the address before the page, which says nothing that the page does not.
+    said = title.group(2) if title else text[page.start() :]
+    return " ".join(html.unescape(_MARKUP.sub(" ", said)).split())[:_LONGEST_TITLE]
 
 
 def _by_status(answer: Answer | None) -> type[Fault] | None:

@@ -335,3 +335,16 @@ async def test_only_our_own_cancellation_passes() -> None:
     closed.cancel()
     with pytest.raises(Unavailable), faults.translated(sent=False):
         await closed
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ("<html><head><title>503 Service\nUnavailable</title></head><body>x</body></html>", "503 Service Unavailable"),
+        ("<!DOCTYPE HTML><style>p {a: b}</style><p>Back at&nbsp;<b>noon</b> &amp; open", "Back at noon & open"),
+        (f"<html><body>{'word ' * 100}</body></html>", ("word " * 24).strip()),
+        ("maintenance, 1 < 2", "maintenance, 1 < 2"),
+    ],
+)
+def test_a_page_reaches_people_as_the_text_on_it(wire: Wire, page: str, said: str) -> None:
+    assert wire.fault(503, page).message.partition(": ")[2].strip() == said
