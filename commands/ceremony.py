@@ -189,7 +189,7 @@ def _arming(ctx: Context, wish: Wish, cap: Decimal, findings: Sequence[Finding])
     return Planned(
         card=Card(
             title=_("Let bots trade real money, up to {cap}?").format(cap=amount(cap, quote)),
-            fields=(*fields, *finding_fields(findings)),
+            fields=(*fields, *_beyond(ctx, cap), *finding_fields(findings)),
             mode=REAL,
             note=_("It is confirmed with a one-time code from the server. One tap takes it back."),
         ),
@@ -208,7 +208,7 @@ def _armed(ctx: Context, cap: Decimal, before: Decimal | None) -> Card:
         fields.append(Field(_("Cap before"), amount(before, quote)))
     return Card(
         title=_("Production is armed: bots may trade real money, up to {cap}").format(cap=amount(cap, quote)),
-        fields=tuple(fields),
+        fields=(*fields, *_beyond(ctx, cap)),
         mode=REAL,
         note=_("Paused bots stay paused until somebody resumes them."),
         buttons=(
@@ -217,6 +217,20 @@ def _armed(ctx: Context, cap: Decimal, before: Decimal | None) -> Card:
             Button(_("Mode"), "/mode"),
         ),
     )
+
+
+def _beyond(ctx: Context, cap: Decimal) -> list[Field]:
+    """Say so when the bots of real money were planned with more than the cap lets them use."""
+    used = _at_work(ctx)
+    if used <= cap:
+        return []
+    text = _("planned with {used}, above the cap: past it they buy nothing more, and what they hold is not sold")
+    return [Field(_("Bots at work"), text.format(used=amount(used, ctx.settings.exchange.quote)))]
+
+
+def _at_work(ctx: Context) -> Decimal:
+    alike = [each for each in ctx.desk.bots() if each.status.active and each.spec.mode is REAL]
+    return sum((each.spec.investment * each.spec.leverage for each in alike), ZERO)
 
 
 async def _move(ctx: Context, wish: Wish, bot: BotView, findings: Sequence[Finding]) -> Answer:
@@ -254,9 +268,7 @@ async def _move(ctx: Context, wish: Wish, bot: BotView, findings: Sequence[Findi
 
 
 def _over(ctx: Context, plan: GridPlan, cap: Decimal) -> Failure | None:
-    alike = [each for each in ctx.desk.bots() if each.status.active and each.spec.mode is REAL]
-    used = sum((each.spec.investment * each.spec.leverage for each in alike), ZERO)
-    least = used + plan.spec.investment * plan.spec.leverage
+    least = _at_work(ctx) + plan.spec.investment * plan.spec.leverage
     if least <= cap:
         return None
     return Failure(

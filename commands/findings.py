@@ -44,6 +44,7 @@ def name(check: Check) -> str:
         Check.MODE: _("Mode"),
         Check.LISTED: _("Market"),
         Check.FILTERS: _("Market's limits"),
+        Check.REFUSED: _("Refused orders"),
         Check.STREAM: _("Stream"),
         Check.FOREIGN: _("Orders not mine"),
     }[check]
@@ -144,6 +145,10 @@ def _remedies() -> dict[Check, str]:
         Check.LISTED: _("bot {bot}: the exchange no longer lists {symbol}. Stop the bot and keep its coins."),
         Check.FILTERS: _(
             "bot {bot} {symbol}: its {what} {value} does not fit the {limit} of {bound}. Stop it and start a new grid."
+        ),
+        Check.REFUSED: _(
+            "bot {bot} {symbol}: {count} of its orders were refused; /why {bot} says why. While the market is closed, "
+            "nothing can be sold there: wait until it opens, or stop the bot and keep its coins."
         ),
         Check.STREAM: _("{exchange} ({mode}) is not connected. It is being tried again; see /logs."),
         Check.FOREIGN: _("{count} on {market}, such as {example}. They are left alone; cancel them if they are old."),

@@ -78,7 +78,7 @@ class Checkup:
             if (served := self._runner.accounts.get(bot.spec.mode)) is None:
                 found.append(_unserved(self._runner, bot.spec.mode, bot))
             else:
-                found += await examine_market(bot, served.exchange)
+                found += await examine_market(bot, served.exchange) or _refused(bot)
         return (*found, *_foreign(state))
 
     async def withdrawable(self, mode: Mode) -> bool:
@@ -171,6 +171,13 @@ async def examine_market(bot: Bot, exchange: Exchange) -> list[Finding]:
         return []
     misfit = next(_misfits(bot, market), None)
     return [] if misfit is None else [Finding(check=Check.FILTERS, grade=Grade.BAD, facts={**facts, **misfit})]
+
+
+def _refused(bot: Bot) -> list[Finding]:
+    """Return how many of a bot's orders were refused and are not being placed; a closed market shows by that alone."""
+    count = sum(slot.blocked for slot in bot.slots) + bot.close_blocked + bot.protect_blocked
+    facts = {"bot": str(bot.id), "symbol": bot.market.symbol, "count": str(count)}
+    return [Finding(check=Check.REFUSED, grade=Grade.BAD, facts=facts)] if count else []
 
 
 def _misfits(bot: Bot, market: Market) -> Iterator[dict[str, str]]:

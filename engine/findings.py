@@ -34,6 +34,8 @@ class Check(StrEnum):
     LISTED = "listed"
     FILTERS = "filters"
     """The market would accept a bot's orders as they are planned."""
+    REFUSED = "refused"
+    """No order of a bot waits because it was refused, as on a market that is closed."""
     STREAM = "stream"
     FOREIGN = "foreign"
     """Nobody else's orders rest on a bot's market."""

@@ -76,6 +76,8 @@ async def _compare(runner: Runner, account: Account, symbols: Sequence[str]) -> 
         except ExchangeUnavailable as error:
             log.warning("market_not_compared", symbol=symbol, account=account.name, reason=str(error))
             silent.append(error)
+            # A difference that nobody looked at in between may be another one of the same size.
+            account.differs_since.pop(symbol, None)
     if silent:
         account.interrupted.set()
         if not reports:

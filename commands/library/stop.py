@@ -38,6 +38,7 @@ class _Stop(msgspec.Struct, frozen=True, kw_only=True):
     sell: bool
     price: Decimal | None
     """None when there is no price to be had."""
+    listed: bool = True
 
     @property
     def base(self) -> Decimal:
@@ -73,7 +74,7 @@ async def stop(
     bots = _chosen(ctx, which, coins)
     if not isinstance(bots, tuple):
         return bots
-    stops = [_Stop(bot=each, sell=coins is Coins.SELL, price=await _closing_price(ctx, each)) for each in bots]
+    stops = [await _stopping(ctx, each, sell=coins is Coins.SELL) for each in bots]
     if coins is None:
         return _choice(which or str(bots[0].id), stops)
     return _planned(stops)
@@ -87,14 +88,18 @@ def _chosen(ctx: Context, text: str | None, coins: Coins | None) -> tuple[BotVie
     return (found,) if isinstance(found, BotView) else found
 
 
-async def _closing_price(ctx: Context, bot: BotView) -> Decimal | None:
-    """Return the best price for what is held; a short position is closed by buying."""
-    ticker: Ticker | None
+async def _stopping(ctx: Context, bot: BotView, *, sell: bool) -> _Stop:
+    ticker, listed = bot.ticker, True
     try:
         ticker = await ctx.desk.ticker(bot.spec.symbol)
-    except (ExchangeUnavailable, MarketUnknown):
+    except (ExchangeUnavailable, MarketUnknown) as error:
         # A bot whose market is gone must still be let go.
-        ticker = bot.ticker
+        listed = not isinstance(error, MarketUnknown)
+    return _Stop(bot=bot, sell=sell, price=_closing_price(bot, ticker), listed=listed)
+
+
+def _closing_price(bot: BotView, ticker: Ticker | None) -> Decimal | None:
+    """Return the best price for what is held; a short position is closed by buying."""
     if ticker is None:
         return None
     return ticker.ask if bot.profit is not None and bot.profit.base < ZERO else ticker.bid
@@ -160,6 +165,9 @@ def _fields(stop: _Stop, *, named: bool) -> list[Field]:
     fields = [Field(prefix + _("Cancels"), cancels)]
     sells = _("Closes") if stop.bot.market.perpetual else _("Sells")
     fields.append(Field(prefix + (sells if stop.sell else _("Keeps")), _holdings(stop)))
+    if stop.sell and not stop.listed:
+        closed = _("closed at the exchange: nothing can be sold now. The bot tries again; keep stops it at once.")
+        fields.append(Field(prefix + _("Market"), closed))
     if stop.sell:
         fields.append(Field(prefix + _("Fee"), amount(stop.fee, stop.bot.market.quote)))
     label = _("Total then") if stop.sell else _("Total now")

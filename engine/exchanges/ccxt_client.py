@@ -251,11 +251,34 @@ def _attentive(exchange: type[Any], client: Client) -> type[Any]:
         exchange.on_connected(self, socket, message)
         client.connected()
 
+    def client_of(self: Any, url: str) -> Any:
+        socket = exchange.client(self, url)
+        socket.future = partial(_promised, socket)
+        return socket
+
     return type(
         exchange.__name__,
         (exchange,),
-        {"handle_errors": handle_errors, "handle_message": handle_message, "on_connected": on_connected},
+        {
+            "handle_errors": handle_errors,
+            "handle_message": handle_message,
+            "on_connected": on_connected,
+            "client": client_of,
+        },
     )
+
+
+def _promised(socket: Any, message_hash: str) -> asyncio.Future[Any]:
+    """Return what ccxt waits for on a stream; where nobody does, as while signing on, asyncio must not complain."""
+    promise: asyncio.Future[Any] = type(socket).future(socket, message_hash)
+    promise.remove_done_callback(_retrieve)
+    promise.add_done_callback(_retrieve)
+    return promise
+
+
+def _retrieve(promise: asyncio.Future[Any]) -> None:
+    if not promise.cancelled():
+        promise.exception()
 
 
 def _nothing(*_: object) -> None:

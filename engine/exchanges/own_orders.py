@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
 
 from data.orders import Fill, installation_of
 from data.values import ZERO
 
-_REMEMBERED = 20_000
-"""Orders and fills; older ones are forgotten. Whoever asks for them asks the exchange."""
+_REMEMBERED = 4_096
+"""Orders that are over, and fills; older ones are forgotten. Whoever asks for them asks the exchange."""
 
 
 class _Own:
-    __slots__ = ("ended", "exchange_id", "symbol", "told", "watched")
+    __slots__ = ("ended", "exchange_id", "names", "symbol", "told", "watched")
 
     def __init__(self, symbol: str, exchange_id: str, watched: bool, told: Decimal) -> None:
         self.symbol, self.exchange_id, self.watched = symbol, exchange_id, watched
         self.told, self.ended = told, False
+        self.names: list[tuple[str, str]] = []
 
 
 class OwnOrders:
@@ -28,7 +28,7 @@ class OwnOrders:
     def __init__(self) -> None:
         """Know nothing."""
         self._orders: OrderedDict[str, _Own] = OrderedDict()
-        self._names: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._names: dict[tuple[str, str], str] = {}
         self._fills: OrderedDict[tuple[str, str, str], None] = OrderedDict()
         self._sending: dict[str, deque[Callable[[], None]]] = {}
         self.markets: set[str] = set()
@@ -44,22 +44,36 @@ class OwnOrders:
         An order is watched while more may happen to it, unless it is somebody else's. What had ``filled`` of one that
         was asked for is up to those who compare the books: no stream tells it again.
         """
-        self.alias(client_id, symbol, exchange_id)
         if client_id in self._orders:
+            self.alias(client_id, symbol, exchange_id)
             return False
         ours = installation_of(client_id) is not None
         if ours:
             self.markets.add(symbol)
         self._orders[client_id] = _Own(symbol, exchange_id, watched and ours, filled)
-        _trim(self._orders)
+        self.alias(client_id, symbol, exchange_id)
+        self._forget()
         return True
 
     def alias(self, client_id: str, symbol: str, exchange_id: str) -> bool:
         """Remember that an order of the exchange belongs to a client id; return whether it is news."""
-        known = self._names.get((symbol, exchange_id))
-        self._names[symbol, exchange_id] = client_id
-        _trim(self._names)
-        return known != client_id
+        name, own = (symbol, exchange_id), self._orders.get(client_id)
+        if self._names.get(name) == client_id:
+            return False
+        self._names[name] = client_id
+        if own is not None:
+            own.names.append(name)
+        return True
+
+    def _forget(self) -> None:
+        for _ in range(len(self._orders) - _REMEMBERED):
+            client_id, own = self._orders.popitem(last=False)
+            if own.watched:
+                # An order that rests for weeks is old and still wanted: it goes to the end of the line.
+                self._orders[client_id] = own
+                continue
+            for name in own.names:
+                self._names.pop(name, None)
 
     def exchange_id(self, client_id: str) -> str | None:
         """Return what the exchange calls an order, or None when it is not known here."""
@@ -78,7 +92,8 @@ class OwnOrders:
         if key in self._fills:
             return False
         self._fills[key] = None
-        _trim(self._fills)
+        if len(self._fills) > _REMEMBERED:
+            self._fills.popitem(last=False)
         own = self._orders.get(fill.client_id)
         if own is not None:
             own.told += fill.quantity
@@ -125,8 +140,3 @@ class OwnOrders:
             tell()
         else:
             waiting.append(tell)
-
-
-def _trim(known: OrderedDict[Any, Any]) -> None:
-    if len(known) > _REMEMBERED:
-        known.popitem(last=False)

@@ -43,6 +43,7 @@ FOUND = [
         grade=Grade.BAD,
         facts={**BOT, "what": "price", "value": "1.05", "limit": "tick", "bound": "0.1"},
     ),
+    Finding(check=Check.REFUSED, grade=Grade.BAD, facts={**BOT, "count": "4"}),
     Finding(check=Check.STREAM, grade=Grade.GOOD, facts={**MODE, "exchange": "x"}),
     Finding(check=Check.STREAM, grade=Grade.BAD, facts={**MODE, "exchange": "x"}),
     Finding(check=Check.STREAM, grade=Grade.BAD, facts={**MODE, "exchange": "x", "symbol": "A/B", "seconds": "70"}),

@@ -7,17 +7,17 @@ from decimal import Decimal
 
 import msgspec
 
-from data.events import EngineStarted, Reconciled
+from data.events import EngineStarted, PauseBot, Reconciled, RejectReason, ResumeBot
 from data.grids import MarginMode
 from data.market import FeeAsset, Market, MarketKind
 from data.orders import OrderStatus
 from data.values import Millis, Mode, Side
 from engine.checkup import DAY, Checkup, examine_key, record
 from engine.clock import ManualClock
-from engine.exchanges.base import ExchangeUnavailable, MarketUnknown, OrderReport, Position, Rights
+from engine.exchanges.base import ExchangeUnavailable, MarketUnknown, OrderReport, Position, Rejected, Rights, Submitted
 from engine.exchanges.faults import Unauthorised
 from engine.findings import Check, Finding, Grade
-from engine.risk import RiskLimits
+from engine.risk import Approved, RiskLimits
 from tests.engine.fake_exchange import MARKET, NOW, SYMBOL, FakeExchange
 from tests.engine.live import Live, living
 
@@ -35,6 +35,7 @@ class Real(FakeExchange):
         self.key: Rights | ExchangeUnavailable | None = FULL
         self.skew = 12
         self.listed: Market | None = MARKET
+        self.closed = False
         self.resting: list[str] = []
         self.open_positions: list[Position] = []
 
@@ -48,6 +49,12 @@ class Real(FakeExchange):
         """Return what was set."""
         self._answering()
         return self.skew
+
+    async def submit(self, order: Approved) -> Submitted:
+        """Refuse while the market is closed."""
+        if self.closed:
+            return Rejected(client_id=order.draft.client_id, reason=RejectReason.MARKET_CLOSED, message="closed")
+        return await super().submit(order)
 
     async def market(self, symbol: str) -> Market:
         """Return what is listed."""
@@ -228,6 +235,23 @@ async def test_a_market_that_changed_or_went_away_names_the_bot() -> None:
             assert (found.facts["bot"], found.facts["what"]) == ("1", what)
         exchange.listed = None
         assert one(await checkup(live).health(), Check.LISTED).facts == {"bot": "1", "symbol": SYMBOL}
+
+
+async def test_orders_that_a_closed_market_refused_are_counted() -> None:
+    clock = ManualClock(NOW)
+    exchange = Real(clock, Mode.SHADOW)
+    async with living(exchange=exchange, clock=clock) as live:
+        await live.start_bot()
+        await live.settle()
+        assert Check.REFUSED not in [each.check for each in await checkup(live).health()]
+        count = len(live.bot.live)
+        await live.runner.ask(PauseBot(at=NOW, by="t", bot=1))
+        await live.until(lambda: not live.bot.live)
+        exchange.closed = True
+        await live.runner.ask(ResumeBot(at=NOW, by="t", bot=1))
+        await live.until(lambda: not live.bot.live)
+        found = one(await checkup(live).health(), Check.REFUSED)
+        assert found.facts == {"bot": "1", "symbol": SYMBOL, "count": str(count)}
 
 
 async def test_what_a_fee_in_base_leaves_of_a_slot_is_no_misfit() -> None:

@@ -109,16 +109,22 @@ class Oracle:
         """Look at what a perpetual bot could come to hold; prices move while an order is on its way."""
         if _closes(draft):
             return
-        flow, mark = self.flows[bot.id], self.truth.books[draft.symbol].last
+        flow, known = self.flows[bot.id], self.state.tickers.get(draft.symbol)
         grown = {
             side: sum((q * each.price for each, q in live if each.side is side and not _closes(each)), ZERO)
             for side in Side
         }
-        worth = flow.base * mark
-        most = max(worth + grown[Side.BUY], grown[Side.SELL] - worth) / bot.spec.leverage
-        equity = bot.books.invested + flow.quote + worth
-        if most > equity * SLACK:
-            self.problems.append(f"{draft.client_id}: bot {bot.id} needs {most} of margin and has {equity}")
+        short = []
+        # It was approved at the price the engine knew, which may have moved on since.
+        for mark in {self.truth.books[draft.symbol].last, *([known.fair] if known else [])}:
+            worth = flow.base * mark
+            most = max(worth + grown[Side.BUY], grown[Side.SELL] - worth) / bot.spec.leverage
+            equity = bot.books.invested + flow.quote + worth
+            if most > equity * SLACK:
+                short.append(f"{draft.client_id}: bot {bot.id} needs {most} of margin and has {equity}")
+            else:
+                return
+        self.problems += short
 
     def _with_fee(self, bot: Bot, draft: Draft) -> Decimal:
         fees = bot.market.fees
@@ -145,7 +151,8 @@ class Oracle:
     def _grows(self, draft: Draft) -> bool:
         """Return whether an order adds to what its bot holds."""
         if self.truth.markets[draft.symbol].perpetual:
-            return self.flows[draft.bot].base * draft.side.sign >= ZERO
+            known = self.state.bots[draft.bot].books.base
+            return min(self.flows[draft.bot].base * draft.side.sign, known * draft.side.sign) >= ZERO
         return draft.side is Side.BUY
 
     # -- when all is quiet

@@ -78,6 +78,8 @@ class Person:
     async def _asked(self, life: Life, control: Control) -> None:
         try:
             if isinstance(control, StartBot):
+                if control.market.perpetual and await self._occupied(life, control.spec.symbol):
+                    return
                 await life.runner.watch(control.spec.symbol)
                 await self._prepare(life, control)
             await life.ask(msgspec.structs.replace(control, at=life.clock.now()))
@@ -86,6 +88,12 @@ class Person:
             return
         finally:
             self._asking = None
+
+    async def _occupied(self, life: Life, symbol: str) -> bool:
+        """Return whether a position is open that no bot holds: no plan is made beside one."""
+        held = sum((bot.books.base for bot in life.runner.engine.state.active_bots(symbol)), D(0))
+        positions = await life.runner.account(Mode.SHADOW).exchange.positions()
+        return any(each.symbol == symbol and each.quantity and not held for each in positions)
 
     async def _prepare(self, life: Life, start: StartBot) -> None:
         """Set leverage and margin mode, as is done before a bot is started on a perpetual on which none is at work."""

@@ -7,6 +7,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from commands.format import amount
 from commands.reply import Card, Failure, Text
 from data.events import ArmMode, DisarmMode, StartBot, StopBot
 from data.values import Mode
@@ -141,6 +142,19 @@ async def test_a_higher_cap_is_a_new_ceremony_and_a_lower_one_a_tap() -> None:
     assert value(lowered, "Cap") == "200.00 USDT"
     assert stage.desk.view.caps == {REAL: D(200)}
     assert (await stage.failure("/mode production cap=100", "vera")).field == "role"
+
+
+async def test_a_cap_below_what_bots_of_real_money_were_planned_with_says_what_that_means() -> None:
+    stage = live_stage(real=True)
+    used = stage.desk.bots()[0].spec.investment
+    rule = "above the cap: past it they buy nothing more, and what they hold is not sold"
+    said = f"planned with {amount(used, 'USDT')}, {rule}"
+    below = (await stage.proposal(f"/mode production cap={used - 1}", "olga")).card
+    assert value(below, "Bots at work") == said
+    enough = (await stage.proposal(f"/mode production cap={used}", "olga")).card
+    assert "Bots at work" not in [each.label for each in enough.fields]
+    stage.desk.view = msgspec.structs.replace(stage.desk.view, caps={REAL: used})
+    assert value(await stage.card(f"/mode production cap={used - 1}", "olga"), "Bots at work") == said
 
 
 async def test_back_to_shadow_is_one_tap() -> None:

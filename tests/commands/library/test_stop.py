@@ -138,6 +138,13 @@ async def test_a_bot_whose_market_is_gone_can_be_let_go(line: str, stopped: list
     assert [control.bot for control in stage.desk.asked if isinstance(control, StopBot)] == stopped
 
 
+async def test_what_cannot_be_sold_now_is_said_before_it_is_tried() -> None:
+    stage = Stage(desk=Shrunk(bot_view(1)))
+    card = (await stage.proposal("/stop 1 sell")).card
+    assert value(card, "Market").startswith("closed at the exchange: nothing can be sold now.")
+    assert "Market" not in [each.label for each in (await stage.proposal("/stop 1 keep")).card.fields]
+
+
 async def test_a_short_position_is_bought_back_at_the_ask() -> None:
     bot = bot_view(
         1, spec(direction=Direction.SHORT), msgspec.structs.replace(market("BTC"), kind=MarketKind.PERPETUAL)

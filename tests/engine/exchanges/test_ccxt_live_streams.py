@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,6 +56,18 @@ async def test_a_fill_during_an_outage_is_made_up_for_once(venue: LiveVenue) -> 
     later = venue.order("bt-1-1-1b1", Side.BUY, price - 2)
     assert isinstance(await venue.exchange.submit(later), Accepted)
     await venue.through("bt-1-1-1b1")
+
+
+async def test_a_stream_that_cannot_open_leaves_nothing_to_complain_about(venue: LiveVenue) -> None:
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
+    await venue.exchange.subscribe(frozenset({venue.symbol}))
+    await venue.server.maintain()
+    await asyncio.sleep(0.8)  # some attempts to connect
+    await venue.server.maintain(closed=False)
+    await venue.inbox.until(lambda: restored(venue.inbox) or None)
+    gc.collect()
+    assert not complaints
 
 
 async def test_a_subscription_that_ends_is_renewed(venue: LiveVenue) -> None:

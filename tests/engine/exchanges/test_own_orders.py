@@ -1,0 +1,29 @@
+"""What the adapter remembers of orders: bounded, and never at the cost of one that still rests."""
+
+from __future__ import annotations
+
+from engine.exchanges.own_orders import _REMEMBERED, OwnOrders
+
+SYMBOL = "AAA/USDT"
+
+
+def test_orders_that_are_over_are_forgotten_and_one_that_rests_for_weeks_is_not() -> None:
+    own = OwnOrders()
+    own.learn("bt-1-1-0b1", SYMBOL, "old")
+    for number in range(3 * _REMEMBERED):
+        own.learn(f"bt-1-1-1b{number}", SYMBOL, str(number))
+        own.end(f"bt-1-1-1b{number}")
+    assert own.watched() == {"bt-1-1-0b1": SYMBOL}
+    assert own.client_id(SYMBOL, "old") == "bt-1-1-0b1"
+    assert own.exchange_id("bt-1-1-1b0") is None
+    assert own.client_id(SYMBOL, "0") is None, "its number goes with it"
+    assert own.client_id(SYMBOL, str(3 * _REMEMBERED - 1)) is not None
+
+
+def test_a_name_given_twice_is_no_news() -> None:
+    own = OwnOrders()
+    assert own.learn("bt-1-1-pb1", SYMBOL, "stop")
+    assert not own.learn("bt-1-1-pb1", SYMBOL, "stop")
+    assert own.alias("bt-1-1-pb1", SYMBOL, "placed by the stop")
+    assert not own.alias("bt-1-1-pb1", SYMBOL, "placed by the stop")
+    assert own.client_id(SYMBOL, "placed by the stop") == "bt-1-1-pb1"
