@@ -45,7 +45,7 @@ async def test_menus_follow_roles_from_the_start(room: Room) -> None:
 
 async def test_a_grid_is_planned_confirmed_once_and_receipted_in_place(room: Room) -> None:
     await room.tim.say(GRID)
-    plan = await room.tim.expect("Start a BTC/USDT grid")
+    plan = await room.tim.expect("Start a grid on BTC/USDT")
     assert plan.text.startswith("SHADOW · ")
     assert "Can be confirmed until 12:02:00 UTC" in plan.text
     assert room.house.desk.asked == []
@@ -64,7 +64,7 @@ async def test_a_grid_is_planned_confirmed_once_and_receipted_in_place(room: Roo
 
 async def test_a_double_tap_runs_once(room: Room) -> None:
     await room.tim.say(GRID)
-    plan = await room.tim.expect("Start a BTC/USDT grid")
+    plan = await room.tim.expect("Start a grid on BTC/USDT")
     line = plan.buttons[0].data or ""
     await room.tim.tap_data(plan.message_id, line)
     await room.tim.tap_data(plan.message_id, line)
@@ -78,7 +78,7 @@ async def test_a_double_tap_runs_once(room: Room) -> None:
 
 async def test_a_replayed_update_runs_once(room: Room) -> None:
     await room.tim.say(GRID)
-    plan = await room.tim.expect("Start a BTC/USDT grid")
+    plan = await room.tim.expect("Start a grid on BTC/USDT")
     tap = await room.tim.tap(plan.labels[0])
     await room.tim.expect("✔ Confirmed")
     assert tap.update_id is not None
@@ -89,10 +89,10 @@ async def test_a_replayed_update_runs_once(room: Room) -> None:
 
 async def test_a_stale_button_does_nothing_and_goes(room: Room) -> None:
     await room.tim.say(GRID)
-    plan = await room.tim.expect("Start a BTC/USDT grid")
+    plan = await room.tim.expect("Start a grid on BTC/USDT")
     room.clock.advance(121_000)
     await room.tim.tap(plan.labels[0])
-    stripped = await room.tim.expect("Start a BTC/USDT grid")
+    stripped = await room.tim.expect("Start a grid on BTC/USDT")
     assert stripped.buttons == ()
     await room.tim.expect("expired")
     assert room.house.desk.asked == []
@@ -100,7 +100,7 @@ async def test_a_stale_button_does_nothing_and_goes(room: Room) -> None:
 
 async def test_a_discarded_plan_says_so_where_it_stood(room: Room) -> None:
     await room.tim.say(GRID)
-    plan = await room.tim.expect("Start a BTC/USDT grid")
+    plan = await room.tim.expect("Start a grid on BTC/USDT")
     await room.tim.tap("Discard")
     closed = await room.tim.expect("✖ Discarded by Tim")
     assert (closed.message_id, closed.buttons) == (plan.message_id, ())
@@ -144,7 +144,7 @@ async def test_strangers_hear_nothing(room: Room, line: str) -> None:
 async def test_a_strangers_tap_is_not_even_answered(room: Room) -> None:
     group = room.server.group(-100, "Traders", room.tim, room.sam)
     await room.tim.say(GRID, chat=group)
-    plan = await room.tim.expect("Start a BTC/USDT grid", chat=group)
+    plan = await room.tim.expect("Start a grid on BTC/USDT", chat=group)
     tap = await room.sam.tap_data(plan.message_id, plan.buttons[0].data or "", chat=group)
     room.sam.drain()
     await room.silence(room.sam)
@@ -155,7 +155,7 @@ async def test_a_strangers_tap_is_not_even_answered(room: Room) -> None:
 async def test_a_plan_of_somebody_else_is_refused_and_stays(room: Room) -> None:
     group = room.server.group(-100, "Traders", room.tim, room.olga)
     await room.tim.say(GRID, chat=group)
-    plan = await room.tim.expect("Start a BTC/USDT grid", chat=group)
+    plan = await room.tim.expect("Start a grid on BTC/USDT", chat=group)
     await room.olga.tap_data(plan.message_id, plan.buttons[0].data or "", chat=group)
     await room.olga.expect("somebody else", chat=group)
     kept = room.server.message(group, plan.message_id)
