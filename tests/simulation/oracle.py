@@ -114,6 +114,10 @@ class Oracle:
             side: sum((q * each.price for each, q in live if each.side is side and not _closes(each)), ZERO)
             for side in Side
         }
+        same = sum((q for each, q in live if each.side is draft.side and not _closes(each)), ZERO)
+        if same <= -draft.side.sign * flow.base:
+            # All that rests on its side only makes the position smaller: that is always allowed.
+            return
         short = []
         # It was approved at the price the engine knew, which may have moved on since.
         for mark in {self.truth.books[draft.symbol].last, *([known.fair] if known else [])}:
