@@ -8,9 +8,14 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import settings
 
 # Read when the library is imported: without it, it warns at every flood.
 os.environ.setdefault("PTB_TIMEDELTA", "true")
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

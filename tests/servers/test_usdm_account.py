@@ -43,11 +43,11 @@ def margin_left(books: Account, symbol: str, price: Decimal) -> Decimal:
 
 def bisected(books: Account, symbol: str) -> Decimal | None:
     """Search the price at which nothing is left, from zero to far above."""
-    low, high = D(0), D(10_000_000)
+    low, high = D(0), D(10) ** 12  # a tiny short under a full wallet is liquidated far up
     rising = books.positions[symbol].quantity > 0
     if (margin_left(books, symbol, low) < 0) == (margin_left(books, symbol, high) < 0):
         return None
-    for _ in range(120):
+    for _ in range(160):
         middle = (low + high) / 2
         if (margin_left(books, symbol, middle) < 0) == rising:
             low = middle
