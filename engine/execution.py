@@ -53,7 +53,8 @@ class Execution:
         """``post`` puts an event into the engine's inbox; ``per_minute`` is how many grid orders may leave."""
         self._exchange, self._post, self._clock = exchange, post, clock
         self._lanes: Lanes[Approved | CancelRequest] = Lanes()
-        self._news = asyncio.Event()
+        self._idle: dict[asyncio.Future[None], Collection[Lane]] = {}
+        """Workers that wait, by the lanes they serve."""
         limits = [Limit(counts=Counted.ORDERS, most=per_minute, seconds=60)] if per_minute else []
         self._pace = Pace(clock, limits)
         self._queued: set[str] = set()
@@ -81,8 +82,9 @@ class Execution:
         """Queue one order; ``distance`` from the market price ranks it among others."""
         draft = approved.draft
         self._queued.add(draft.client_id)
-        self._lanes.put(lane_of(draft), draft.symbol, approved, distance)
-        self._news.set()
+        lane = lane_of(draft)
+        self._lanes.put(lane, draft.symbol, approved, distance)
+        self._call(lane)
 
     def cancel(self, request: CancelRequest) -> None:
         """Queue one cancel; an order that has not left yet is simply not sent."""
@@ -92,7 +94,7 @@ class Execution:
             self._post(OrderCancelled(at=self._clock.now(), client_id=request.client_id))
             return
         self._lanes.put(Lane.CANCEL, request.symbol, request)
-        self._news.set()
+        self._call(Lane.CANCEL)
 
     def inquire(self, client_id: str, symbol: str) -> None:
         """Find out what became of an order that the exchange has just denied knowing."""
@@ -109,14 +111,28 @@ class Execution:
         while True:
             match self._lanes.pop(lanes):
                 case None:
-                    self._news.clear()
-                    await self._news.wait()
+                    await self._called(lanes)
                 case Approved() as approved:
                     await self._place(approved)
                 case CancelRequest() as request:
                     await self._cancel(request)
                 case unknown:
                     assert_never(unknown)
+
+    def _call(self, lane: Lane) -> None:
+        """Wake one worker for what was queued; when all are busy, the next one that is done finds it."""
+        called = next((waiting for waiting, lanes in self._idle.items() if lane in lanes), None)
+        if called is not None:
+            del self._idle[called]
+            called.set_result(None)
+
+    async def _called(self, lanes: Collection[Lane]) -> None:
+        waiting = asyncio.get_running_loop().create_future()
+        self._idle[waiting] = lanes
+        try:
+            await waiting
+        finally:
+            self._idle.pop(waiting, None)
 
     async def _place(self, approved: Approved) -> None:
         identity = approved.draft.client_id

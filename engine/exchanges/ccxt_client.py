@@ -16,12 +16,15 @@ from engine.exchanges.breaker import Breaker, retry
 from engine.exchanges.faults import Answer, ClockSkewed, Nonsense, Throttled, Unavailable, answering, translated
 from engine.exchanges.pacing import Lane, Pace
 from engine.exchanges.quirks import quirks
+from engine.exchanges.quirks.base import Best
 
 Call = str | Callable[[Any], Awaitable[Any]]
 """The name of a ccxt method, or a function of the ccxt object."""
 
 _KEEP_ALIVE: Millis = 15_000
 """Between two pings of a stream; two without an answer end it."""
+_KEPT = 256
+"""Orders and trades that ccxt keeps of its streams, some four KiB each; what one message tells is taken over at once."""
 _SETTLED_SECONDS = 0.3
 """After connecting, a stream that says nothing is taken for one that listens."""
 
@@ -65,6 +68,9 @@ class Client:
         """Called after every message of a stream, when ccxt has taken it in."""
         self.happened: Callable[[Mapping[str, Any]], None] = _nothing
         """Called with every event of a stream, as it came over the wire."""
+        self.best: dict[str, Callable[[Best], None]] = {}
+        """Who hears the best prices of a market, by its name at the exchange, as soon as they come and instead of ccxt:
+        its own watch of them ends only with the stream. Empty where ``quirks`` cannot read them."""
         self._trouble: Unavailable | None = None
         self._settling: asyncio.TimerHandle | None = None
         self._source = (urls or {}, timeout_seconds)
@@ -75,7 +81,7 @@ class Client:
                 "enableRateLimit": False,
                 "newUpdates": True,
                 "streaming": {"keepAlive": _KEEP_ALIVE},
-                "options": {**self.part.options},
+                "options": {"ordersLimit": _KEPT, "tradesLimit": _KEPT, **self.part.options},
             }
         )
         self.ccxt.number = str  # so that no amount passes through a float; ccxt loses those that are ``Decimal``
@@ -198,6 +204,17 @@ class Client:
             raise Unavailable(f"{self.name}: {body['e']}")
         self.happened(body)
 
+    def took(self, message: object) -> bool:
+        """Hand the best prices that a message tells to whoever hears them; return whether somebody did."""
+        if not self.best or self.quirks.best is None or not isinstance(message, dict):
+            return False
+        found = self.quirks.best(message)
+        hear = self.best.get(found.market) if found is not None else None
+        if found is None or hear is None:
+            return False
+        hear(found)
+        return True
+
     def connected(self) -> None:
         """Hear that a stream is connected."""
         self._settling = asyncio.get_running_loop().call_later(_SETTLED_SECONDS, self.live.set)
@@ -241,8 +258,9 @@ def _attentive(exchange: type[Any], client: Client) -> type[Any]:
     def handle_message(self: Any, socket: Any, message: object) -> None:
         try:
             client.told(message)
-            exchange.handle_message(self, socket, message)
-            client.gathered()
+            if not client.took(message):
+                exchange.handle_message(self, socket, message)
+                client.gathered()
         except Exception as error:
             # Raised any further it would end ccxt's receiving, and whoever waits would wait for ever.
             socket.reject(client.broken(error))

@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 from data.events import RejectReason
 from data.market import Market
-from data.orders import PROTECTION, Draft, OrderStatus, OrderType, installation_of, parse_client_id
+from data.orders import PROTECTION, Draft, OrderStatus, OrderType, Purpose, installation_of, parse_client_id
 from data.values import ONE, Side, plain
 from engine.exchanges.base import Accepted, OrderReport, Rejected, Submitted, Unknown
 from engine.exchanges.book import outside_filters
@@ -18,7 +18,7 @@ from engine.exchanges.ccxt_markets import contract_size, decimal
 from engine.exchanges.faults import AlreadyThere, Fault, NotThere, Refused, Throttled, Unauthorised
 from engine.exchanges.own_orders import OwnOrders
 from engine.exchanges.pacing import Lane
-from engine.exchanges.quirks.base import capabilities
+from engine.exchanges.quirks.base import Terms, capabilities
 
 _STATUS = {
     "open": OrderStatus.OPEN,
@@ -90,18 +90,29 @@ class LiveOrders:
         return self._accepted(draft, str(placed["id"]))
 
     async def _send(self, draft: Draft) -> Mapping[str, Any]:
+        maker = self._client.part.maker
+        if maker is not None and draft.type is OrderType.LIMIT_MAKER and not draft.reduce_only:
+            told = await self._ordered(maker.call, maker.request(self._maker(draft)), lane=Lane.GRID)
+            return maker.read(self._client.ccxt, told)
         amount, price, params = self._terms(draft)
         kind = "limit" if draft.type in {OrderType.LIMIT, OrderType.LIMIT_MAKER} else "market"
         lane = Lane.GRID if kind == "limit" else Lane.STOP
         arguments = (draft.symbol, kind, draft.side.value, amount, price, params)
+        return dict(await self._ordered("create_order", *arguments, lane=lane))
+
+    async def _ordered(self, call: str, *args: Any, lane: Lane) -> Any:
         try:
-            placed = await self._client.change("create_order", *arguments, lane=lane, orders=1)
+            return await self._client.change(call, *args, lane=lane, orders=1, name="create_order")
         except Throttled as fault:
             if fault.banned:
                 raise
             # Nothing happened, and the budget lets nothing pass until the pause is over.
-            placed = await self._client.change("create_order", *arguments, lane=lane, orders=1)
-        return dict(placed)
+            return await self._client.change(call, *args, lane=lane, orders=1, name="create_order")
+
+    def _maker(self, draft: Draft) -> Terms:
+        size, identity = self._size(draft.symbol), draft.client_id
+        amount = plain(draft.quantity if size == ONE else draft.quantity / size)
+        return Terms(self._client.ccxt.markets[draft.symbol]["id"], draft.side, amount, plain(draft.price), identity)
 
     def _terms(self, draft: Draft) -> tuple[str, str | None, dict[str, Any]]:
         part, size = self._client.part, self._size(draft.symbol)
@@ -140,7 +151,7 @@ class LiveOrders:
 
     async def _acquainted(self, draft: Draft) -> None:
         """Know whether a client id is taken: an exchange lets the id of an order that is over be used again."""
-        if not protects(draft.client_id):
+        if draft.purpose is not Purpose.PROTECT:
             await self._listed(draft.symbol)
         elif self._own.exchange_id(draft.client_id) is None:
             await self.order(draft.client_id, draft.symbol)

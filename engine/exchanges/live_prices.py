@@ -65,10 +65,7 @@ class LivePrices:
 
     async def _listen(self, symbol: str) -> None:
         self._tell(await self._ask(symbol))  # a stream tells changes only
-        # Never by ``wait_for``: between its tasks a message would be missed.
-        while True:
-            for quote in await self._feed.next_quotes(symbol):
-                self._tell(self._moved(quote))
+        await self._feed.listen(symbol, lambda quote: self._tell(self._moved(quote)))
 
     async def _listen_for(
         self,

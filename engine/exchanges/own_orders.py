@@ -9,7 +9,7 @@ from decimal import Decimal
 from data.orders import Fill, installation_of
 from data.values import ZERO
 
-_REMEMBERED = 4_096
+_REMEMBERED = 2_048
 """Orders that are over, and fills; older ones are forgotten. Whoever asks for them asks the exchange."""
 
 

@@ -188,13 +188,15 @@ class PaperExchange(SimulatedAccount):
             if silent and moved:
                 await feed.drop_streams()
             silent = False
-            while not silent:
-                try:
-                    quotes = await asyncio.wait_for(feed.next_quotes(symbol), self._silence)
-                except TimeoutError:
-                    silent = True
-                else:
-                    self._take(quotes)
+            listening = asyncio.create_task(feed.listen(symbol, lambda quote: self._take([quote])))
+            try:
+                while not silent:
+                    heard = self._quotes[symbol].at
+                    if (await asyncio.wait({listening}, timeout=self._silence))[0]:
+                        await listening  # raises what broke it
+                    silent = self._quotes[symbol].at == heard
+            finally:
+                await end([listening])
 
         await persist(listen, self._clock)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from engine.exchanges.ccxt_client import Client
 from engine.exchanges.ccxt_markets import decimal, to_market, tradable
 from engine.exchanges.faults import Refused
 from engine.exchanges.pacing import Lane
+from engine.exchanges.quirks.base import Best
 
 _SETTLEMENTS = 100
 
@@ -107,8 +109,25 @@ class PublicFeed:
         with self._naming(symbol):
             return decimal((await self.client.read("fetch_mark_price", symbol, tries=1))["markPrice"])
 
-    async def next_quotes(self, symbol: str) -> list[Quote]:
-        """Wait for the stream to tell new best prices of a market."""
+    async def listen(self, symbol: str, take: Callable[[Quote], None]) -> None:
+        """Hand every new best price of a market to ``take`` as it comes, until the stream breaks. Raises what broke it.
+
+        One listener a market. What ``take`` raises counts as a message that could not be read.
+        """
+        direct, market = self.client.quirks.best is not None, ""
+        if direct:
+            with self._naming(symbol):
+                market = self.client.ccxt.market(symbol)["id"]
+            self.client.best[market] = partial(_hand_on, symbol, take)
+        try:
+            # Where best prices are heard directly, ccxt's watch is there to keep the stream, and says when it breaks.
+            while True:
+                for quote in await self._next_quotes(symbol):
+                    take(quote)
+        finally:
+            self.client.best.pop(market, None)
+
+    async def _next_quotes(self, symbol: str) -> list[Quote]:
         with self._naming(symbol):
             if not self._has("watchBidsAsks"):
                 return _quotes([await self.client.watch("watch_ticker", symbol)])
@@ -180,6 +199,12 @@ async def settlements(client: Client, symbol: str, since: Millis) -> list[Settle
         for row in rows
     ]
     return [each for each in found if each.at >= since]
+
+
+def _hand_on(symbol: str, take: Callable[[Quote], None], best: Best) -> None:
+    bid, ask = Decimal(best.bid), Decimal(best.ask)
+    if bid and ask:  # neither where one side of the book is empty
+        take(Quote(symbol=symbol, bid=bid, ask=ask))
 
 
 def _quotes(found: Iterable[Mapping[str, Any]]) -> list[Quote]:

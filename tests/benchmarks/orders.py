@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
@@ -25,6 +26,7 @@ from engine.connection import reach_first
 from engine.core import Engine
 from engine.exchanges.base import Accepted
 from engine.exchanges.ccxt_live import CcxtExchange
+from engine.outcome import Outcome
 from engine.risk import Approved, RiskLimits
 from engine.runner import Runner
 from tests.benchmarks.exchange_process import (
@@ -43,10 +45,11 @@ FAR = Decimal(40_000)
 PATIENCE = 20.0
 QUANTITY = Decimal("0.001")
 MORE = Target(500)
-"""Microseconds that our adapter may add to an order."""
+"""Microseconds that we may add to an order."""
 Runs = dict[str, list[list[int]]]
-ENGINE, PLAIN, LIMITED = (
+ENGINE, UNSYNCED, PLAIN, LIMITED = (
     "whole engine, journal on the disk",
+    "whole engine, journal in memory",
     "plain ccxt, its limiter off",
     "plain ccxt, its limiter on",
 )
@@ -56,17 +59,18 @@ SUBMIT, CREATE = "submit of the adapter, answered", "create_order of plain ccxt,
 def measure(size: Size) -> Iterator[Figure]:
     """Let the same exchange see the engine, and then ccxt alone, again and again."""
     runs, count = (3, 120) if size is Size.FULL else (1, 3)
-    found: Runs = {name: [] for name in (ENGINE, PLAIN, LIMITED, SUBMIT, CREATE)}
+    timed = (ENGINE, UNSYNCED, PLAIN, LIMITED)
+    found: Runs = {name: [] for name in (*timed, SUBMIT, CREATE)}
     with exchange_process() as exchange:
-        for number in range(runs):
-            with folder_on_disk() as folder:
-                asyncio.run(_run(exchange, folder, number, count, found))
-    for name in (ENGINE, PLAIN, LIMITED):
+        for _ in range(runs):
+            asyncio.run(_run(exchange, count, found))
+    for name in timed:
         yield from latencies(f"ticker to order, {name}", found[name])
     for name in (SUBMIT, CREATE):
         yield from latencies(name, found[name])
     for name, ours, theirs, target in (
-        ("ticker to order, what the engine adds, p50", ENGINE, PLAIN, None),
+        ("ticker to order, what the engine adds, p50", ENGINE, PLAIN, MORE),
+        ("ticker to order, what it adds without waiting for the disk, p50", UNSYNCED, PLAIN, MORE),
         ("an order, what the adapter adds, p50", SUBMIT, CREATE, MORE),
     ):
         pairs = zip(found[ours], found[theirs], strict=True)
@@ -74,21 +78,31 @@ def measure(size: Size) -> Iterator[Figure]:
         yield Figure(name=name, unit="µs", values=added, target=target)
 
 
-async def _run(exchange: ExchangeProcess, folder: Path, number: int, count: int, found: Runs) -> None:
-    await exchange.ask(Clear())
-    # To the exchange each run is another installation, for it knows the orders of those before.
-    async with _engine(exchange, folder, f"run{number}"):
-        await exchange.ask(Refuse())
-        gc.freeze()
-        found[ENGINE].append(await exchange.ask(Ticks(count)))
-        gc.unfreeze()
-    for name, limited in ((PLAIN, False), (LIMITED, True)):
-        async with _plain(exchange, limited=limited) as client, _following(client):
-            found[name].append(await exchange.ask(Ticks(count if not limited else count // 10 + 1)))
+async def _run(exchange: ExchangeProcess, count: int, found: Runs) -> None:
+    with folder_on_disk() as on_disk, tempfile.TemporaryDirectory(dir="/dev/shm") as in_memory:
+        for name, folder in ((ENGINE, on_disk), (UNSYNCED, Path(in_memory))):
+            await _follow(exchange, folder, name, count, found)
+    await _follow_plain(exchange, PLAIN, count, found)
+    await _follow_plain(exchange, LIMITED, count // 10 + 1, found)
     await exchange.ask(Clear())
     ours, theirs = await _answered(exchange, count)
     found[SUBMIT].append(ours)
     found[CREATE].append(theirs)
+
+
+async def _follow(exchange: ExchangeProcess, folder: Path, name: str, count: int, found: Runs) -> None:
+    await exchange.ask(Clear())
+    # To the exchange each run is another installation, for it knows the orders of those before.
+    async with _engine(exchange, folder, f"run{len(found[ENGINE])}{len(found[UNSYNCED])}"):
+        await exchange.ask(Refuse())
+        gc.freeze()
+        found[name].append(await exchange.ask(Ticks(count)))
+        gc.unfreeze()
+
+
+async def _follow_plain(exchange: ExchangeProcess, name: str, count: int, found: Runs) -> None:
+    async with _plain(exchange, limited=name == LIMITED) as client, _following(client):
+        found[name].append(await exchange.ask(Ticks(count)))
 
 
 def _venue(exchange: ExchangeProcess) -> CcxtExchange:
@@ -115,9 +129,15 @@ async def _engine(exchange: ExchangeProcess, folder: Path, tag: str) -> AsyncIte
         investment=Decimal(20_000),
     )
     resting = asyncio.Event()
-    runner.observers.append(lambda _: resting.set() if _rests(runner, spec) else None)
+
+    def look(_: Outcome) -> None:
+        if _rests(runner, spec):
+            resting.set()
+
+    runner.observers.append(look)
     await runner.ask(StartBot(at=runner.clock.now(), by="measured", spec=spec, market=market))
     await asyncio.wait_for(resting.wait(), PATIENCE)
+    runner.observers.remove(look)
     yield
     await runner.stop()
     database.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from data.database import (
@@ -228,12 +230,27 @@ def test_rotation_keeps_the_newest(database: Database, tmp_path: Path) -> None:
         database.rotate(tmp_path / "backups", 0, 0)
 
 
-def test_a_checkpoint_empties_the_write_ahead_log(database: Database, path: Path) -> None:
+def test_a_checkpoint_leaves_nothing_in_the_write_ahead_log_alone(
+    database: Database, path: Path, tmp_path: Path
+) -> None:
     PeopleStore(database).put(ADA)
-    log = path.with_name(path.name + "-wal")
-    assert log.stat().st_size > 0
     database.checkpoint()
-    assert log.stat().st_size == 0
+    alone = tmp_path / "alone.db"
+    shutil.copy(path, alone)
+    with closing(Database(alone)) as copy:
+        assert PeopleStore(copy).all() == [ADA]
+
+
+def test_the_write_ahead_log_has_its_size_before_it_is_needed(database: Database, path: Path) -> None:
+    log = path.with_name(path.name + "-wal")
+    before = log.stat().st_size
+    assert before > 4 << 20
+    assert path.stat().st_size < 1 << 20
+    for number in range(50):
+        PeopleStore(database).put(msgspec.structs.replace(ADA, name=f"Ada {number}"))
+    database.checkpoint()
+    PeopleStore(database).put(ADA)
+    assert log.stat().st_size == before
 
 
 def test_a_backup_runs_in_a_worker_thread_beside_the_writer(database: Database, tmp_path: Path) -> None:

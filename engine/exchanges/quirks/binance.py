@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +20,7 @@ from engine.exchanges.faults import (
     Unavailable,
 )
 from engine.exchanges.pacing import Counted, Limit
-from engine.exchanges.quirks.base import KeyRights, Moved, Part, Quirks
+from engine.exchanges.quirks.base import Best, KeyRights, Maker, Moved, Part, Quirks, Terms
 from engine.exchanges.tiers import BY_BASE
 
 
@@ -152,6 +152,39 @@ def _money_moved(event: Mapping[str, Any]) -> list[Moved]:
             return []
 
 
+def _best(message: Mapping[str, Any]) -> Best | None:
+    # Spot sends them without a name of the event.
+    if message.get("e", "bookTicker") == "bookTicker" and "b" in message and "a" in message and "u" in message:
+        return Best(message["s"], message["b"], message["a"])
+    return None
+
+
+_OWN_ORDERS_STAY = {"selfTradePreventionMode": "EXPIRE_TAKER"}
+
+
+def _maker(kind: Mapping[str, str]) -> Callable[[Terms], dict[str, str]]:
+    def request(terms: Terms) -> dict[str, str]:
+        return {
+            "symbol": terms.market,
+            "side": terms.side.value.upper(),
+            "quantity": terms.amount,
+            "price": terms.price,
+            "newClientOrderId": terms.client_id,
+            **kind,
+            **_OWN_ORDERS_STAY,
+        }
+
+    return request
+
+
+def _placed(exchange: Any, told: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": told["orderId"],
+        "status": exchange.parse_order_status(told.get("status")),
+        "filled": told.get("executedQty"),
+    }
+
+
 _DAY: Millis = 86_400_000
 _QUIET = {
     "fetchCurrencies": False,
@@ -160,11 +193,10 @@ _QUIET = {
     # ccxt's ten seconds would let an order arrive that was already taken for lost.
     "recvWindow": 5_000,
 }
-_OWN_ORDERS_STAY = {"selfTradePreventionMode": "EXPIRE_TAKER"}
-
 QUIRKS = Quirks(
     rules=_RULES,
     longest_client_id=36,
+    best=_best,
     money_moved=_money_moved,
     stream_ends=frozenset({"eventStreamTerminated", "listenKeyExpired"}),
     key_rights=_key_rights,
@@ -191,6 +223,11 @@ QUIRKS = Quirks(
         },
         options={**_QUIET, "defaultType": "spot", "fetchMarkets": {"types": ["spot"]}},
         wallet="spot",
+        maker=Maker(
+            call="private_post_order",
+            request=_maker({"type": "LIMIT_MAKER", "newOrderRespType": "FULL"}),
+            read=_placed,
+        ),
         self_trade=_OWN_ORDERS_STAY,
         filters=_filters,
         rates=_spot_rates,
@@ -225,6 +262,11 @@ QUIRKS = Quirks(
         # The sandbox of the futures is closed; demo trading took its place.
         testnet="enable_demo_trading",
         wallet="linear",
+        maker=Maker(
+            call="fapiprivate_post_order",
+            request=_maker({"type": "LIMIT", "timeInForce": "GTX", "newOrderRespType": "RESULT"}),
+            read=_placed,
+        ),
         reduce_only={"reduceOnly": True},
         self_trade=_OWN_ORDERS_STAY,
         mark_trigger={"workingType": "MARK_PRICE"},

@@ -139,6 +139,20 @@ async def test_a_stale_price_is_asked_for(spot: Spot) -> None:
     await spot.server.streams.until(lambda: any(not peer.silent for peer in spot.server.streams.peers))
 
 
+async def test_best_prices_come_without_a_ticker_of_ccxt_and_never_from_half_a_book(venue: LiveVenue) -> None:
+    await venue.exchange.subscribe(frozenset({venue.symbol}))
+    await venue.ticked(venue.symbol)
+    streams = venue.server.streams if isinstance(venue, Spot) else venue.server.usdm.streams
+    await streams.until(lambda: streams.heard("btcusdt@bookTicker"))
+    half = {"u": 7, "s": "BTCUSDT", "b": "0.00000000", "B": "0", "a": "99.00", "A": "1"}
+    streams.publish("btcusdt@bookTicker", half if isinstance(venue, Spot) else {"e": "bookTicker", **half})
+    venue.move(venue.symbol, Decimal(97), Decimal(98))
+    await venue.inbox.until(lambda: venue.inbox.tickers(venue.symbol)[-1].ticker.bid == 97 or None)
+    assert all(each.ticker.bid for each in venue.inbox.tickers(venue.symbol))
+    branch = next(iter(venue.exchange._branches.values()))
+    assert not branch.feed.client.ccxt.bidsasks
+
+
 async def test_last_and_mark_prices_are_told(tmp_path: Path) -> None:
     async with opened(Perpetual(tmp_path)) as venue:
         await venue.exchange.subscribe(frozenset({venue.symbol}))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import ccxt.pro
 import pytest
 
 from data.market import MarketKind
+from data.values import Side
 from engine.clock import ManualClock
 from engine.exchanges.faults import Fault
 from engine.exchanges.pacing import Counted, Lane, Pace
 from engine.exchanges.quirks import quirks
-from engine.exchanges.quirks.base import KeyRights, Quirks, capabilities
+from engine.exchanges.quirks.base import KeyRights, Quirks, Terms, capabilities
+from tests.engine.exchanges.live import Perpetual, Spot, opened
 
 KINDS = pytest.mark.parametrize("kind", list(MarketKind))
 
@@ -51,6 +55,22 @@ def test_binance_tells_its_counts_in_headers(kind: MarketKind) -> None:
     assert all(limit.header == limit.header.lower() for limit in limits)
     assert all(limit.header for limit in limits if limit.counts is not Counted.REQUESTS)
     assert quirks("binance").part(kind).weight("no_such_call") == 1
+
+
+@pytest.mark.parametrize(("side", "amount", "price"), [(Side.BUY, "0.001", "40000"), (Side.SELL, "12.5", "70000.1")])
+@pytest.mark.parametrize("kind", [Spot, Perpetual])
+async def test_binance_is_sent_what_ccxt_would_send_for_a_post_only_order(
+    tmp_path: Path, kind: type[Spot] | type[Perpetual], side: Side, amount: str, price: str
+) -> None:
+    async with opened(kind(tmp_path)) as venue:
+        branch = next(iter(venue.exchange._branches.values()))
+        exchange, part = branch.account.ccxt, branch.account.part
+        assert part.maker is not None
+        market = exchange.markets[venue.symbol]
+        asked = {"newClientOrderId": "bt-1-1-0b1", **part.post_only, **part.self_trade}
+        theirs = exchange.create_order_request(venue.symbol, "limit", side.value, amount, price, asked)
+        ours = part.maker.request(Terms(market["id"], side, amount, price, "bt-1-1-0b1"))
+        assert ours == theirs
 
 
 async def test_every_weight_and_raw_call_of_binance_exists_in_ccxt() -> None:
