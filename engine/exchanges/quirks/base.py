@@ -65,7 +65,7 @@ class Maker(msgspec.Struct, frozen=True, kw_only=True):
     request: Callable[[Terms], dict[str, str]]
     """Builds what ccxt's ``create_order`` would send."""
     read: Callable[[Any, Mapping[str, Any]], Mapping[str, Any]]
-    """Reads ``id``, ``status`` and ``filled``, as ccxt calls them, in the raw answer; its first argument is ccxt's object."""
+    """Reads ``id``, ``status`` and ``filled`` in the raw answer, with the help of a ccxt object."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
