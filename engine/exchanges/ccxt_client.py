@@ -24,7 +24,7 @@ Call = str | Callable[[Any], Awaitable[Any]]
 _KEEP_ALIVE: Millis = 15_000
 """Between two pings of a stream; two without an answer end it."""
 _KEPT = 256
-"""Orders and trades that ccxt keeps of its streams, some four KiB each; what one message tells is taken over at once."""
+"""Orders and trades that ccxt keeps of its streams, some KiB each; what a message tells is taken over at once."""
 _SETTLED_SECONDS = 0.3
 """After connecting, a stream that says nothing is taken for one that listens."""
 

@@ -58,7 +58,7 @@ class Terms(NamedTuple):
 
 
 class Maker(msgspec.Struct, frozen=True, kw_only=True):
-    """How post-only orders are placed without the part of ccxt that builds orders of every kind, a third of its time."""
+    """How post-only orders are placed without the part of ccxt that builds orders of every kind."""
 
     call: str
     """The ccxt method of the exchange's own endpoint."""
