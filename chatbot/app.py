@@ -37,20 +37,20 @@ from data.journal import Journal
 from data.outbox import Outbox
 from data.people import PeopleStore
 from data.values import HUNDRED, Millis, Mode
+from engine.accounts.allocation import Allocation
+from engine.accounts.checkup import Checkup
+from engine.accounts.connection import attend, reach_first
+from engine.accounts.upkeep import hold_alive, reconcile_all, sample_equity
 from engine.agents.base import discover as discover_agents
 from engine.agents.base import makers
-from engine.allocation import Allocation
-from engine.checkup import Checkup
 from engine.clock import Clock
-from engine.connection import attend, reach_first
 from engine.exchanges.base import Exchange, ExchangeUnavailable
-from engine.explain import OllamaExplainer
+from engine.explain.model import OllamaExplainer
 from engine.front_desk import FrontDesk
 from engine.outcome import Outcome
 from engine.risk import RiskLimits
 from engine.runner import Runner, load_engine, save_checkpoint
 from engine.supervisor import Supervisor
-from engine.upkeep import hold_alive, reconcile_all, sample_equity
 from scheduler.registry import AgentTick, JobContext, collect
 from scheduler.runner import Scheduler
 

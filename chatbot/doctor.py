@@ -28,12 +28,12 @@ from config.secrets import Secrets, load_secrets
 from data.database import Database, StorageError, StorageLocked
 from data.journal import Journal
 from data.values import Mode
-from engine.checkup import examine_clock, examine_key, examine_market, refused_key
+from engine.accounts.checkup import examine_clock, examine_key, examine_market, refused_key
+from engine.accounts.findings import Finding as Found
+from engine.accounts.findings import Grade
 from engine.clock import Clock, SystemClock
 from engine.exchanges.base import Exchange, ExchangeUnavailable
 from engine.exchanges.faults import Unauthorised
-from engine.findings import Finding as Found
-from engine.findings import Grade
 from engine.recording import ReplayDiverged
 from engine.risk import RiskLimits
 from engine.runner import load_engine
@@ -216,7 +216,7 @@ async def _model(settings: Settings) -> list[Finding]:
     ai = settings.ai_agent
     if not ai.enabled:
         return [Finding("Ollama", _("off: set ai_agent.enabled to use it"))]
-    from engine.explain import reachable
+    from engine.explain.model import reachable
 
     ok, words = await reachable(str(ai.base_url), ai.model.model_name or "", _PATIENCE)
     return [Finding("Ollama", words, ok)]

@@ -10,7 +10,7 @@ from data.values import Millis
 
 
 class Surroundings:
-    """Implements ``engine.checkup.Surroundings`` over the outbox and the files of a home."""
+    """Implements ``engine.accounts.checkup.Surroundings`` over the outbox and the files of a home."""
 
     def __init__(self, outbox: Outbox, folders: Folders, ring: Callable[[], None]) -> None:
         """Look into ``outbox`` and ``folders``; ``ring`` pushes a message to the owners."""

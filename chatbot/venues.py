@@ -16,11 +16,11 @@ from data.accounts import AccountStore
 from data.database import Database
 from data.market import Fees, MarketKind
 from data.values import ONE, Mode
-from engine.checkup import examine_key, refused_key
+from engine.accounts.checkup import examine_key, refused_key
+from engine.accounts.findings import Check, Grade
 from engine.clock import Clock
 from engine.exchanges.base import Exchange, ExchangeUnavailable, Told
 from engine.exchanges.faults import Unauthorised
-from engine.findings import Check, Grade
 
 SIMULATED, REPLAYED = "simulated", "replayed"
 _BASIS_POINTS = 10_000

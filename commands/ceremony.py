@@ -21,8 +21,8 @@ from config.language import _, ngettext
 from data.events import ArmMode, Control, DisarmMode, StartBot, StopBot
 from data.market import MarketKind
 from data.values import ZERO, Millis, Mode, plain
+from engine.accounts.findings import Check, Finding, Grade
 from engine.exchanges.base import ExchangeUnavailable
-from engine.findings import Check, Finding, Grade
 from engine.grid.plan import GridPlan
 from engine.outcome import Outcome
 from engine.views import BotView

@@ -12,8 +12,8 @@ from commands.reply import Reply
 from config.schema import Settings
 from data.decisions import Decision
 from data.values import Millis, Mode
+from engine.accounts.findings import Finding
 from engine.desk import AgentView, Desk, JobView
-from engine.findings import Finding
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from commands.format import duration
 from commands.reply import Field
 from config.language import _
 from data.values import Mode
-from engine.findings import Check, Finding, Grade
+from engine.accounts.findings import Check, Finding, Grade
 
 
 def sign(grade: Grade) -> str:

@@ -16,15 +16,15 @@ from data.market import Ticker
 from data.orders import Draft, Order, OrderStatus, Purpose, RefusalCode, Refused
 from data.values import Millis
 from engine import risk
-from engine.apply import apply
-from engine.change import Change
-from engine.decision import decide, judge
-from engine.exits import edges, quiet_band
+from engine.booking.apply import apply
 from engine.outcome import CancelRequest, Outcome
 from engine.risk import Approved, RiskLimits
+from engine.rules.change import Change
+from engine.rules.decision import decide, judge
+from engine.rules.exits import edges, quiet_band
+from engine.rules.wish import Wish
 from engine.state import Bot, EngineState, register, release
 from engine.views import BotStatus
-from engine.wish import Wish
 
 _Band = tuple[Decimal, Decimal]
 

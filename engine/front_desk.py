@@ -15,19 +15,19 @@ from data.grids import GridSpec
 from data.market import Candle, Market, Ticker
 from data.orders import Fill
 from data.values import HUNDRED, ZERO, Millis, Mode, plain
-from engine.account import Account, NoAccount
-from engine.allocation import Allocation
-from engine.arming import arming_problems
+from engine.accounts.account import Account, NoAccount
+from engine.accounts.allocation import Allocation
+from engine.accounts.funds import AccountFrontDesk, money_problems, position_problems
+from engine.booking.arming import arming_problems
 from engine.desk import AccountView, EngineView
 from engine.exchanges.base import ExchangeUnavailable, NotPossible
-from engine.following import order_room
-from engine.funds import AccountFrontDesk, money_problems, position_problems
 from engine.grid.levels import NOTIONAL_MARGIN
 from engine.grid.options import planned_at
 from engine.grid.plan import GridPlan, Problem
 from engine.grid.sizing import plan_grid
 from engine.outcome import Outcome
 from engine.pictures import bot_view, bot_views
+from engine.rules.following import order_room
 from engine.runner import Runner
 from engine.views import BotView
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from data.values import ZERO
-from engine.following import view
 from engine.grid.slots import Slot
+from engine.rules.following import view
 from engine.state import Bot, EngineState, mark_price
 from engine.views import BotStatus, BotView, Profit, SlotView
 

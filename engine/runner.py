@@ -17,7 +17,7 @@ from data.journal import Journal
 from data.market import Ticker
 from data.orders import Draft
 from data.values import ONE, ZERO, Millis, Mode
-from engine.account import Account, NoAccount
+from engine.accounts.account import Account, NoAccount
 from engine.clock import Clock
 from engine.core import Engine
 from engine.exchanges.base import Exchange, ExchangeUnavailable, MarketUnknown, StreamRestored, Told

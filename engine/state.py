@@ -1,4 +1,4 @@
-"""The engine's durable state: bots, orders, marks. Rebuilt from the journal, changed by ``engine.apply`` alone."""
+"""The engine's durable state: bots, orders, marks. Rebuilt from the journal, changed by ``engine.booking`` alone."""
 
 from __future__ import annotations
 

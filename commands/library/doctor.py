@@ -10,7 +10,7 @@ from commands.plan import Answer
 from commands.registry import Role, command
 from commands.reply import Button, Failure, Text
 from config.language import _, ngettext
-from engine.findings import Grade
+from engine.accounts.findings import Grade
 
 
 @command(role=Role.TRADER, group="System")

@@ -19,10 +19,10 @@ from config.language import _
 from data.events import RecentreBot
 from data.market import Ticker
 from data.values import ZERO
+from engine.booking.reshaping import reshaped
 from engine.grid.plan import GridPlan
 from engine.grid.sizing import plan_grid
-from engine.recentring import around
-from engine.reshaping import reshaped
+from engine.rules.recentring import around
 from engine.views import BotView, Profit
 
 

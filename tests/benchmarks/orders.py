@@ -21,8 +21,8 @@ from data.journal import Journal
 from data.market import MarketKind
 from data.orders import Draft, OrderKey, OrderStatus, OrderType, Purpose, client_id
 from data.values import Mode, Side
+from engine.accounts.connection import reach_first
 from engine.clock import SystemClock
-from engine.connection import reach_first
 from engine.core import Engine
 from engine.exchanges.base import Accepted
 from engine.exchanges.ccxt_live import CcxtExchange

@@ -22,10 +22,10 @@ from config.schema import Settings
 from data.advice import TradingState
 from data.events import Control, SetTradingState, StopBot
 from data.values import Millis, Mode
+from engine.accounts.findings import Check, Finding, Grade
 from engine.clock import ManualClock
 from engine.desk import AgentView, JobView
 from engine.exchanges.base import ExchangeUnavailable
-from engine.findings import Check, Finding, Grade
 from engine.outcome import Outcome
 from tests.commands.fake_desk import FakeDesk
 from tests.commands.worlds import NOW, bot_view

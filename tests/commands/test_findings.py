@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from commands.findings import fields, line, name, said, sign
-from engine.findings import Check, Finding, Grade
+from engine.accounts.findings import Check, Finding, Grade
 
 MODE = {"mode": "production"}
 BOT = {"bot": "3", "symbol": "BTC/USDT"}

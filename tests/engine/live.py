@@ -12,9 +12,9 @@ from data.events import StartBot
 from data.journal import Journal
 from data.orders import OrderStatus
 from data.values import Mode
+from engine.accounts.reconcile import reconcile
 from engine.clock import ManualClock
 from engine.outcome import Outcome
-from engine.reconcile import reconcile
 from engine.risk import RiskLimits
 from engine.runner import Runner, load_engine
 from engine.state import Bot

@@ -35,9 +35,9 @@ from data.values import ZERO, Mode, Side, floor_to
 from engine.core import Engine
 from engine.grid.slots import Slot, violations
 from engine.outcome import Outcome
-from engine.protection import liquidations
 from engine.recording import entry_of, rebuild
 from engine.risk import RiskLimits
+from engine.rules.protection import liquidations
 from engine.state import Bot, EngineState, freeze, thaw
 from engine.views import BotStatus, Danger
 from tests.engine.futures import GRID, MARKET, SYMBOL, Flow, quote

@@ -11,7 +11,7 @@ from data.grids import GridSpec, OutOfRange, Recentring, Spacing
 from data.market import Market
 from data.values import ZERO, Millis
 from engine.core import Engine
-from engine.exits import quiet_band
+from engine.rules.exits import quiet_band
 from engine.state import Bot
 
 D = Decimal

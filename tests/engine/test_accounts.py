@@ -14,13 +14,13 @@ from data.equity import EquityStore
 from data.events import OrderRejected, PauseBot, RejectReason, ResumeBot
 from data.journal import Journal
 from data.values import Mode
-from engine.account import NoAccount
+from engine.accounts.account import NoAccount
+from engine.accounts.reconcile import LASTING, reconcile
+from engine.accounts.upkeep import reconcile_all
 from engine.clock import ManualClock
 from engine.exchanges.base import ExchangeUnavailable
 from engine.front_desk import FrontDesk
-from engine.reconcile import LASTING, reconcile
 from engine.runner import Runner, load_engine
-from engine.upkeep import reconcile_all
 from engine.views import BotStatus
 from tests.engine.fake_exchange import NOW, SPEC, SYMBOL, FakeExchange
 from tests.engine.live import LIMITS, Live, living

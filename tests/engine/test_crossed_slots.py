@@ -14,9 +14,9 @@ from data.events import OrderAccepted, OrderCancelled, OrderRejected, RejectReas
 from data.market import FeeAsset, Market
 from data.orders import Draft, OrderStatus, OrderType
 from data.values import ONE, ZERO, Side
-from engine.decision import TAKER_AFTER
 from engine.grid.slots import Slot, violations
 from engine.outcome import Outcome
+from engine.rules.decision import TAKER_AFTER
 from tests.engine.fake_exchange import MARKET, NOW, SPEC
 from tests.engine.live import living
 from tests.engine.test_core import Desk

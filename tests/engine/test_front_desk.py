@@ -16,13 +16,13 @@ from data.events import PauseBot, StartBot
 from data.grids import GridSpec
 from data.market import Market, Ticker
 from data.values import ZERO, Mode
-from engine.allocation import Allocation
+from engine.accounts.allocation import Allocation
+from engine.accounts.upkeep import reconcile_all
 from engine.clock import ManualClock
 from engine.exchanges.base import ExchangeUnavailable, MarketUnknown
 from engine.front_desk import CHART_POINTS, FrontDesk
 from engine.grid.plan import Problem
 from engine.risk import RiskLimits
-from engine.upkeep import reconcile_all
 from engine.views import BotStatus
 from tests.engine.fake_exchange import MARKET, NOW, SPEC, SYMBOL, FakeExchange
 from tests.engine.live import LIMITS, Live, living

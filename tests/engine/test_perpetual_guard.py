@@ -24,8 +24,8 @@ from data.events import (
 from data.grids import Direction, Trigger, TriggerKind
 from data.orders import Draft, OrderStatus, OrderType, Purpose, RefusalCode, Refused
 from data.values import ZERO, Mode, Side
-from engine.protection import liquidations
 from engine.risk import check
+from engine.rules.protection import liquidations
 from engine.views import BotStatus, Danger
 from tests.engine.futures import MARKET, SYMBOL
 from tests.engine.perpetual_desk import LIMITS, NOW, Desk

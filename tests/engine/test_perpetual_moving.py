@@ -15,7 +15,7 @@ from data.orders import OrderStatus, Purpose
 from data.values import ZERO, Side
 from engine.grid.slots import Slot
 from engine.outcome import Outcome
-from engine.protection import liquidations
+from engine.rules.protection import liquidations
 from engine.state import Bot
 from engine.views import BotStatus
 from tests.engine.futures import quote

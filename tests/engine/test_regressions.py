@@ -19,19 +19,19 @@ from data.journal import Journal
 from data.market import Market, Ticker
 from data.orders import Fill
 from data.values import ONE, ZERO, Mode
+from engine.accounts.reconcile import reconcile
+from engine.accounts.upkeep import reconcile_all
 from engine.clock import ManualClock
 from engine.core import Engine
 from engine.exchanges.base import MarketUnknown, OrderReport, Submitted
 from engine.outcome import Outcome
-from engine.reconcile import reconcile
 from engine.recording import rebuild
 from engine.risk import Approved, RiskLimits
 from engine.runner import load_engine, save_checkpoint
 from engine.state import freeze
-from engine.upkeep import reconcile_all
+from tests.engine.accounts.test_reconcile import agree, foreign
 from tests.engine.fake_exchange import NOW, SYMBOL, FakeExchange
 from tests.engine.live import LIMITS, living
-from tests.engine.test_reconcile import agree, foreign
 
 D = Decimal
 

@@ -30,11 +30,11 @@ from data.market import Ticker
 from data.orders import Purpose
 from data.values import ZERO, Mode, Side
 from engine.core import Engine
-from engine.protection import liquidations
-from engine.recentring import around
 from engine.recording import entry_of, rebuild
+from engine.rules.protection import liquidations
+from engine.rules.recentring import around
+from engine.rules.trailing import DOWN, next_line
 from engine.state import freeze
-from engine.trailing import DOWN, next_line
 from engine.views import BotStatus, Danger
 from tests.engine.fake_exchange import MARKET as SPOT_MARKET
 from tests.engine.fake_exchange import SPEC

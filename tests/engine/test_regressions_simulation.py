@@ -12,13 +12,13 @@ from data.events import AdvicePosted, FundingPaid, MarketChanged, OrderCancelled
 from data.journal import Journal
 from data.orders import Draft, OrderStatus
 from data.values import ONE, ZERO, Mode, Side
+from engine.accounts.reconcile import LASTING, reconcile
+from engine.accounts.upkeep import reconcile_all
 from engine.clock import ManualClock
 from engine.exchanges.base import Balance, ExchangeUnavailable, OrderReport, Submitted
 from engine.grid.slots import violations
-from engine.reconcile import LASTING, reconcile
 from engine.risk import Approved
 from engine.state import Bot
-from engine.upkeep import reconcile_all
 from engine.views import BotStatus
 from tests.engine.fake_exchange import MARKET, NOW, PERPETUAL, SPEC, SYMBOL, FakeExchange
 from tests.engine.live import living

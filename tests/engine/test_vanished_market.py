@@ -12,6 +12,7 @@ from data.events import PauseBot, ResumeBot, StartBot, StopBot
 from data.journal import Journal
 from data.market import Market, Ticker
 from data.orders import RefusalCode
+from engine.accounts.upkeep import reconcile_all
 from engine.clock import ManualClock
 from engine.core import Engine
 from engine.exchanges.base import ExchangeUnavailable, MarketUnknown, OrderReport
@@ -19,7 +20,6 @@ from engine.exchanges.simulated import SimulatedExchange
 from engine.recording import rebuild
 from engine.runner import Runner, load_engine
 from engine.state import freeze
-from engine.upkeep import reconcile_all
 from engine.views import BotStatus
 from tests.engine.fake_exchange import NOW, SPEC, SYMBOL, FakeExchange
 from tests.engine.live import LIMITS, Live, living

@@ -14,9 +14,9 @@ from data.grids import GridSpec
 from data.market import Ticker
 from data.values import ZERO
 from engine.core import Engine
-from engine.exits import quiet_band
 from engine.outcome import Outcome
 from engine.risk import RiskLimits
+from engine.rules.exits import quiet_band
 from engine.views import BotStatus
 from tests.engine.fake_exchange import MARKET, NOW, SPEC, SYMBOL
 from tests.engine.moving import path, rules, run

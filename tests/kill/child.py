@@ -23,6 +23,7 @@ from data.grids import GridSpec, Spacing
 from data.market import Candle, Market, Ticker
 from data.orders import Fill, OrderStatus
 from data.values import ONE, Millis, Mode
+from engine.accounts.reconcile import reconcile
 from engine.core import Engine
 from engine.exchanges.base import (
     Accepted,
@@ -34,7 +35,6 @@ from engine.exchanges.base import (
     SpotOnly,
     Submitted,
 )
-from engine.reconcile import reconcile
 from engine.risk import Approved, RiskLimits
 from engine.runner import Runner, load_engine, save_checkpoint
 from engine.state import freeze

@@ -27,15 +27,15 @@ from data.grids import Direction, GridSpec
 from data.installation import installation_tag
 from data.orders import OrderStatus
 from data.values import Mode
+from engine.accounts.connection import attend, reach_first
+from engine.accounts.upkeep import reconcile_all
 from engine.agents.grid import GridAgent
 from engine.clock import SystemClock
-from engine.connection import attend, reach_first
 from engine.exchanges.base import ExchangeUnavailable, Submitted
 from engine.exchanges.ccxt_live import CcxtExchange
 from engine.front_desk import FrontDesk
 from engine.risk import Approved
 from engine.runner import Runner, load_engine, save_checkpoint
-from engine.upkeep import reconcile_all
 from engine.views import BotStatus
 from tests.kill.nursery import rear
 from tests.kill.reaper import MortalJournal, Orders, Reaper

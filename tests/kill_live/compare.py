@@ -9,8 +9,8 @@ from data.journal import Journal
 from data.orders import OrderStatus, OrderType, Purpose
 from data.values import ZERO, Side
 from engine.grid.slots import Slot, missing, violations
-from engine.protection import liquidations, protection
 from engine.risk import Approved, check
+from engine.rules.protection import liquidations, protection
 from engine.state import Bot, EngineState, freeze, market_key, thaw
 from engine.views import BotStatus
 from tests.kill_live.child import plan_of

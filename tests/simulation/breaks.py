@@ -11,13 +11,13 @@ from data.events import Event, OrderAbsent, OrderAccepted, OrderCancelled, Order
 from data.limits import RiskLimits
 from data.orders import Fill, OrderStatus
 from data.values import Millis, Mode
-from engine.connection import reach_first
+from engine.accounts.connection import reach_first
+from engine.accounts.execution import Execution
+from engine.accounts.upkeep import reconcile_all
 from engine.exchanges.base import ExchangeUnavailable, Rejected, StreamRestored, Submitted, Unknown
-from engine.execution import Execution
 from engine.outcome import CancelRequest
 from engine.risk import Approved
 from engine.runner import Runner
-from engine.upkeep import reconcile_all
 from tests.simulation.exchange import SimulatedExchange
 from tests.simulation.life import MortalJournal, Parts
 

@@ -13,12 +13,12 @@ from data.events import AdvicePosted, Control
 from data.journal import Journal
 from data.limits import RiskLimits
 from data.values import ONE, Mode
-from engine.connection import attend, reach_first
+from engine.accounts.connection import attend, reach_first
+from engine.accounts.execution import Execution
+from engine.accounts.upkeep import hold_alive, reconcile_all
 from engine.exchanges.base import ExchangeUnavailable
-from engine.execution import Execution
 from engine.outcome import Outcome
 from engine.runner import Runner, load_engine, save_checkpoint
-from engine.upkeep import hold_alive, reconcile_all
 from tests.simulation.exchange import SimulatedExchange
 from tests.simulation.scenario import Death
 from tests.simulation.virtual import Killed, VirtualClock, VirtualLoop

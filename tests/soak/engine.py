@@ -18,10 +18,10 @@ from config.logs import set_up_logs
 from config.secrets import load_secrets
 from data.events import StartBot
 from data.orders import OrderStatus
+from engine.accounts.upkeep import reconcile_all
 from engine.clock import SystemClock
 from engine.exchanges.base import ExchangeUnavailable
 from engine.outcome import Outcome
-from engine.upkeep import reconcile_all
 from engine.views import BotStatus
 from tests.soak.exchange import specs
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from commands.reply import Text
-from engine.findings import Check, Finding, Grade
+from engine.accounts.findings import Check, Finding, Grade
 from tests.commands.library.stage import Stage, lines
 
 

@@ -11,8 +11,8 @@ from commands.format import amount
 from commands.reply import Card, Failure, Text
 from data.events import ArmMode, DisarmMode, StartBot, StopBot
 from data.values import Mode
+from engine.accounts.findings import Check, Finding, Grade
 from engine.desk import AccountView
-from engine.findings import Check, Finding, Grade
 from engine.grid.plan import Problem
 from engine.views import BotStatus
 from tests.commands.fake_desk import FakeDesk

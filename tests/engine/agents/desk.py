@@ -12,7 +12,7 @@ from data.grids import GridSpec
 from data.market import Candle, Fees, Filters, Market, MarketKind, Ticker
 from data.orders import Fill
 from data.values import ZERO, Millis, Mode
-from engine.apply import apply
+from engine.booking.apply import apply
 from engine.desk import AssetView, EngineView, EquityPoint, PositionView
 from engine.exchanges.base import ExchangeUnavailable, MarketUnknown, Rights
 from engine.grid.plan import GridPlan

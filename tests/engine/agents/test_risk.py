@@ -18,7 +18,7 @@ from engine.agents.risk import (
     RiskAgent,
     build,
 )
-from engine.apply import apply
+from engine.booking.apply import apply
 from engine.desk import PositionView
 from engine.exchanges.base import Position
 from engine.views import BotStatus

@@ -13,10 +13,10 @@ from msgspec.structs import replace as replaced
 
 from data.events import OrderAccepted
 from data.market import MarketKind
+from engine.accounts.execution import ARRIVAL_SECONDS
 from engine.clock import ManualClock, SystemClock
 from engine.exchanges.ccxt_client import Client
 from engine.exchanges.tasks import persist
-from engine.execution import ARRIVAL_SECONDS
 from tests.contracts.live_venues import LiveVenue
 from tests.engine.exchanges.live import HASTY, Perpetual, Spot, opened, rest, restored
 from tests.servers.binance.symbols import Spec

@@ -14,6 +14,7 @@ import pytest
 from data.events import BalanceMoved
 from data.values import Mode, Side
 from engine.exchanges.base import Accepted
+from engine.exchanges.ccxt_live import CcxtExchange
 from tests.contracts.live_venues import LiveVenue
 from tests.engine.exchanges.live import Perpetual, Spot, fills, opened, rest, restored
 
@@ -149,6 +150,7 @@ async def test_best_prices_come_without_a_ticker_of_ccxt_and_never_from_half_a_b
     venue.move(venue.symbol, Decimal(97), Decimal(98))
     await venue.inbox.until(lambda: venue.inbox.tickers(venue.symbol)[-1].ticker.bid == 97 or None)
     assert all(each.ticker.bid for each in venue.inbox.tickers(venue.symbol))
+    assert isinstance(venue.exchange, CcxtExchange)
     branch = next(iter(venue.exchange._branches.values()))
     assert not branch.feed.client.ccxt.bidsasks
 

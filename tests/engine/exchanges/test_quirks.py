@@ -10,6 +10,7 @@ import pytest
 from data.market import MarketKind
 from data.values import Side
 from engine.clock import ManualClock
+from engine.exchanges.ccxt_live import CcxtExchange
 from engine.exchanges.faults import Fault
 from engine.exchanges.pacing import Counted, Lane, Pace
 from engine.exchanges.quirks import quirks
@@ -63,6 +64,7 @@ async def test_binance_is_sent_what_ccxt_would_send_for_a_post_only_order(
     tmp_path: Path, kind: type[Spot] | type[Perpetual], side: Side, amount: str, price: str
 ) -> None:
     async with opened(kind(tmp_path)) as venue:
+        assert isinstance(venue.exchange, CcxtExchange)
         branch = next(iter(venue.exchange._branches.values()))
         exchange, part = branch.account.ccxt, branch.account.part
         assert part.maker is not None
