@@ -4,6 +4,8 @@ The words:
 
     values        exact money, UTC milliseconds, sides and modes
     market        markets, filters, fees, tickers, candles
+    observations  days, books, trades between others, funding rates, open interest
+    bars          candles as columns of floats
     orders        the life of an order, and its client id
     grids         what a person asks of a grid
     limits        what no order may exceed

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
 from data.events import AccountUpdate, FundingPaid, OrderUpdate, RejectReason, TickerMoved
 from data.grids import MarginMode
 from data.market import Candle, Market, MarketKind, Ticker
+from data.observations import Book, Day, FundingRate, OpenInterest, PublicTrade
 from data.orders import Fill, OrderStatus
 from data.values import Millis, Mode, Side
 from engine.risk import Approved
@@ -129,6 +130,81 @@ Emit = Callable[[Told], None]
 """Puts an event into the inbox. Never blocks, may be called from the adapter's own tasks."""
 
 
+class Channel(NamedTuple):
+    """One thing that can be streamed of a market."""
+
+    what: Literal["candles", "book", "trades"]
+    symbol: str
+    timeframe: str = ""
+    """Of candles."""
+
+
+class CandleMoved(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest bar of a market changed; ``closed`` when it will not change any more."""
+
+    channel: Channel
+    candle: Candle
+    closed: bool
+    at: Millis
+
+
+class BookMoved(msgspec.Struct, frozen=True, kw_only=True):
+    """The best levels of a book changed."""
+
+    channel: Channel
+    book: Book
+
+
+class TradesMade(msgspec.Struct, frozen=True, kw_only=True):
+    """Others traded, oldest first."""
+
+    channel: Channel
+    trades: tuple[PublicTrade, ...]
+
+
+class ChannelBroken(msgspec.Struct, frozen=True, kw_only=True):
+    """A channel may have told nothing for a while: what is known of it is old, until it is asked for or told anew."""
+
+    channel: Channel
+    at: Millis
+
+
+Observed = CandleMoved | BookMoved | TradesMade | ChannelBroken
+Observe = Callable[[Observed], None]
+"""Hears what channels tell. Never blocks, is called from the adapter's own tasks."""
+
+
+class MarketData(Protocol):
+    """What may be asked of the markets besides prices, without any key. Each may raise ``ExchangeUnavailable``.
+
+    Those about one market raise ``MarketUnknown``; what only perpetuals have is ``NotPossible`` on spot markets.
+    """
+
+    async def days(self, kind: MarketKind) -> Mapping[str, Day]:
+        """Return the last 24 hours of all markets of a kind, asked for in one call."""
+
+    async def book(self, symbol: str, depth: int) -> Book:
+        """Return the best ``depth`` levels of both sides."""
+
+    async def trades(self, symbol: str, limit: int) -> Sequence[PublicTrade]:
+        """Return the newest trades between others, oldest first."""
+
+    async def funding_rate(self, symbol: str) -> FundingRate:
+        """Return what longs will pay at the next settlement."""
+
+    async def open_interest(self, symbol: str) -> OpenInterest:
+        """Return the size of all open positions."""
+
+    async def candles_since(self, symbol: str, timeframe: str, since: Millis, limit: int) -> Sequence[Candle]:
+        """Return the first ``limit`` bars opened at or after ``since``, oldest first, the unfinished one included."""
+
+    async def observe(self, channels: frozenset[Channel], tell: Observe) -> frozenset[Channel]:
+        """Stream exactly these channels to ``tell``, which replaces the set before; return those that are streamed.
+
+        A channel the exchange cannot stream is passed over: whoever wants it asks again and again.
+        """
+
+
 class Margin(Protocol):
     """What only an account with perpetual markets, wallets and a key can be asked.
 
@@ -160,7 +236,7 @@ class Margin(Protocol):
         """Return what the key may do, or None where there is no key."""
 
 
-class Exchange(Margin, Protocol):
+class Exchange(Margin, MarketData, Protocol):
     """One account on one exchange. Every method but ``subscribe`` may raise ``ExchangeUnavailable``."""
 
     name: str
