@@ -6,6 +6,7 @@ The words:
     market        markets, filters, fees, tickers, candles
     observations  days, books, trades between others, funding rates, open interest
     bars          candles as columns of floats
+    series        the bars of one market as they become known, gaps included
     orders        the life of an order, and its client id
     grids         what a person asks of a grid
     limits        what no order may exceed
