@@ -47,7 +47,9 @@ class LiveFills:
             if not part.trades_window or start > now:
                 break
         ordered = sorted(trades.values(), key=lambda trade: (trade["timestamp"], _number(str(trade["id"]))))
-        return [await self.fill(trade) for trade in ordered if trade["timestamp"] >= since]
+        wanted = [trade for trade in ordered if trade["timestamp"] >= since]
+        names = await self._orders.client_ids(symbol, {str(each["order"]): int(each["timestamp"]) for each in wanted})
+        return [await self._fill(trade, names[str(trade["order"])]) for trade in wanted]
 
     async def _window(self, symbol: str, start: Millis) -> list[Mapping[str, Any]]:
         """Return all trades from ``start`` on as far as one question reaches, however many pages they fill."""
@@ -72,6 +74,9 @@ class LiveFills:
 
     async def fill(self, trade: Mapping[str, Any]) -> Fill:
         """Return a trade of ccxt as a fill. Raises ``ExchangeUnavailable`` when its order can not be asked for."""
+        return await self._fill(trade, await self._orders.client_id(str(trade["symbol"]), str(trade["order"])))
+
+    async def _fill(self, trade: Mapping[str, Any], client_id: str) -> Fill:
         symbol, price = str(trade["symbol"]), decimal(trade["price"])
         quantity = decimal(trade["amount"]) * contract_size(self._client.ccxt.markets[symbol])
         charged = trade.get("fee") or {}
@@ -79,7 +84,7 @@ class LiveFills:
         identity, at = str(trade["id"]), int(trade["timestamp"])
         return Fill(
             trade_id=identity,
-            client_id=await self._orders.client_id(symbol, str(trade["order"])),
+            client_id=client_id,
             symbol=symbol,
             side=Side(trade["side"]),
             price=price,

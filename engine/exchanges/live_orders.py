@@ -10,7 +10,7 @@ from typing import Any, assert_never
 from data.events import RejectReason
 from data.market import Market
 from data.orders import PROTECTION, Draft, OrderStatus, OrderType, Purpose, installation_of, parse_client_id
-from data.values import ONE, Side, plain
+from data.values import ONE, Millis, Side, plain
 from engine.exchanges.base import Accepted, OrderReport, Rejected, Submitted, Unknown
 from engine.exchanges.book import outside_filters
 from engine.exchanges.ccxt_client import Client
@@ -35,6 +35,8 @@ _LISTS = {
     "fetchClosedOrders": "fetch_closed_orders",
     "fetchCanceledOrders": "fetch_canceled_orders",
 }
+_FEW = 3
+"""Orders that are rather asked for one by one than by a list."""
 _LISTED = 1000
 """Orders asked for to find out which client ids are taken."""
 
@@ -46,7 +48,7 @@ class LiveOrders:
         """``market`` returns a listed market or raises ``MarketUnknown``."""
         self._client, self._own, self._market = client, own, market
         self._can = capabilities(client.ccxt, client.kind)
-        self._listings: dict[str, asyncio.Future[None]] = {}
+        self._listings: dict[str, asyncio.Future[list[OrderReport]]] = {}
 
     # -- placing
 
@@ -168,12 +170,12 @@ class LiveOrders:
                 self._listings.pop(symbol, None)
                 raise
 
-    async def _list(self, symbol: str) -> None:
+    async def _list(self, symbol: str, since: Millis | None = None) -> list[OrderReport]:
+        """Ask for the newest orders of a market, or for the first ones since an instant."""
         has = self._client.ccxt.has.get("fetchOrders") is True
         call, limit = ("fetch_orders", _LISTED) if has else ("fetch_open_orders", None)
-        for found in await self._client.read(call, symbol, None, limit, lane=Lane.GRID):
-            if not never_was(found):
-                self._report(found)
+        told = await self._client.read(call, symbol, since, limit, lane=Lane.GRID)
+        return [self._report(found) for found in told if not never_was(found)]
 
     # -- cancelling
 
@@ -232,6 +234,21 @@ class LiveOrders:
         if self._client.part.conditional:
             found += await self._client.read("fetch_open_orders", symbol, None, None, self._client.part.conditional)
         return [self._report(order) for order in found]
+
+    async def client_ids(self, symbol: str, placed: Mapping[str, Millis]) -> dict[str, str]:
+        """Return what orders of the exchange, by number with the instant each traded, were called by who placed them.
+
+        Those that are remembered cost nothing; of the others, many are found with one question for the list.
+        """
+        found = {each: self._own.client_id(symbol, each) for each in placed}
+        known = {each: name for each, name in found.items() if name is not None}
+        unknown = placed.keys() - known.keys()
+        if len(unknown) > _FEW and self._client.ccxt.has.get("fetchOrders") is True:
+            for since in (None, min(placed[each] for each in unknown)):
+                known |= {each.exchange_id: each.client_id for each in await self._list(symbol, since)}
+                if len(placed.keys() - known.keys()) <= _FEW:
+                    break
+        return known | {each: await self.client_id(symbol, each) for each in placed.keys() - known.keys()}
 
     async def client_id(self, symbol: str, exchange_id: str) -> str:
         """Return what an order of the exchange was called by whoever placed it, or an empty text."""

@@ -13,8 +13,10 @@ from msgspec.structs import replace as replaced
 
 from data.events import OrderAccepted
 from data.market import MarketKind
+from data.values import Side
 from engine.accounts.execution import ARRIVAL_SECONDS
 from engine.clock import ManualClock, SystemClock
+from engine.exchanges.base import Accepted
 from engine.exchanges.ccxt_client import Client
 from engine.exchanges.tasks import persist
 from tests.contracts.live_venues import LiveVenue
@@ -127,3 +129,19 @@ async def test_work_that_trips_over_one_message_goes_on() -> None:
 def test_an_order_that_may_still_arrive_is_not_yet_absent(kind: MarketKind) -> None:
     window = Client("binance", kind, clock=SystemClock()).ccxt.options["recvWindow"]
     assert window / 1000 < ARRIVAL_SECONDS
+
+
+async def test_orders_behind_many_trades_are_found_with_one_question(venue: LiveVenue) -> None:
+    """One question for each would keep all others waiting for minutes where a busy account is compared."""
+    names, price = [f"bt-1-1-{number}b1" for number in range(12)], await venue.near(Side.BUY)
+    for number, name in enumerate(names):
+        answer = await venue.exchange.submit(venue.order(name, Side.BUY, price - number, "0.1"))
+        assert isinstance(answer, Accepted)
+    await venue.through(names[-1])
+    await venue.restart()
+    before = len(venue.server.calls)
+    told = await venue.exchange.fills(venue.symbol, 0)
+    asked = venue.server.calls[before:]
+    assert {fill.client_id for fill in told} == set(names)
+    assert [each for each in asked if each.endswith("/order")] == []
+    assert len([each for each in asked if each.endswith("/allOrders")]) == 1
