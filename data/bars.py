@@ -1,8 +1,9 @@
-"""Candles as columns of floats, for whatever only looks at a market: indicators, statistics, charts. Never for money."""
+"""Candles as columns of floats, for whatever only looks at a market, as indicators and charts do. Never for money."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -51,3 +52,9 @@ def bars_of(candles: Iterable[Candle]) -> Bars:
         name: np.array([row[place] for row in rows], dtype=np.float64) for place, name in enumerate(COLUMNS, start=1)
     }
     return Bars(at=np.array([row[0] for row in rows], dtype=np.int64), **columns)
+
+
+def candles_of(bars: Bars) -> list[Candle]:
+    """Return columns as candles; each number becomes the decimal that it prints as (0.1 is 0.1)."""
+    columns = [[Decimal(repr(value)) for value in getattr(bars, name).tolist()] for name in COLUMNS]
+    return list(map(Candle, bars.at.tolist(), *columns))
