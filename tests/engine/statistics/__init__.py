@@ -1,0 +1,1 @@
+"""Tests of `engine.statistics`: each estimator against a known answer."""
