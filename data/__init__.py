@@ -27,4 +27,5 @@ Their storage:
     tables        columns of exact numbers from files
     candles       candle files as exact columns
     funding       files of funding rates as exact columns
+    cache         answers of exchanges in memory, asked once and ahead of need
 """

@@ -11,7 +11,7 @@ from data.values import ZERO, Millis, Side
 
 
 class Day(msgspec.Struct, frozen=True, kw_only=True):
-    """The last 24 hours of a market as its exchange sums them up. Prices and ``turnover`` in quote, ``volume`` in base."""
+    """The last 24 hours of a market as told by its exchange. Prices, ``turnover`` in quote, ``volume`` in base."""
 
     symbol: str
     last: Decimal

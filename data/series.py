@@ -19,6 +19,7 @@ class Span(NamedTuple):
     last: Millis
 
 
+_FIRST_ROOM = 256
 _AHEAD: Millis = 600_000
 """How far our clock may be behind the exchange's before its bars are taken for nonsense."""
 
@@ -37,8 +38,8 @@ class Series:
         if step < 1 or most < 1:
             raise ValueError(f"step, most: {step}, {most}; accepted: at least 1")
         self.step, self._most = step, most
-        self._at = np.empty(2 * most, dtype=np.int64)
-        self._columns: Floats = np.empty((len(COLUMNS), 2 * most), dtype=np.float64)
+        self._at = np.empty(min(_FIRST_ROOM, 2 * most), dtype=np.int64)
+        self._columns: Floats = np.empty((len(COLUMNS), len(self._at)), dtype=np.float64)
         self._start = self._stop = 0
         self._doubtful: set[Millis] = set()
         self._absent: set[Millis] = set()
@@ -165,9 +166,14 @@ class Series:
             self._forget()
 
     def _shift(self) -> None:
-        count = len(self)
-        self._at[:count] = self._at[self._start : self._stop].copy()
-        self._columns[:, :count] = self._columns[:, self._start : self._stop].copy()
+        """Make room behind the last bar: by what was forgotten in front, or by twice the room there was."""
+        count, room = len(self), len(self._at)
+        if 2 * count > room:
+            room = min(2 * room, 2 * self._most)
+        at, columns = np.empty(room, dtype=np.int64), np.empty((len(COLUMNS), room), dtype=np.float64)
+        at[:count] = self._at[self._start : self._stop]
+        columns[:, :count] = self._columns[:, self._start : self._stop]
+        self._at, self._columns = at, columns
         self._start, self._stop = 0, count
 
     def _place(self, at: Millis) -> int:

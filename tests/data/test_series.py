@@ -139,7 +139,7 @@ class Message(NamedTuple):
 def test_after_any_weather_what_is_not_wanted_is_what_the_exchange_has(
     data: st.DataObject, count: int, most: int
 ) -> None:
-    """Messages are lost, late and doubled; the exchange itself lacks some bars; an answer is always true of its time."""
+    """Messages are lost, late and doubled; the exchange itself lacks some bars; an answer is true of its time."""
     holes = data.draw(st.sets(st.integers(0, count - 2), max_size=3), "halts")
     final = {number: bar(number, str(100 + number), "9") for number in range(count) if number not in holes}
     partial = {number: bar(number, str(90 + number), "1") for number in final}
