@@ -47,6 +47,7 @@ from engine.clock import Clock
 from engine.exchanges.base import Exchange, ExchangeUnavailable
 from engine.explain.model import OllamaExplainer
 from engine.front_desk import FrontDesk
+from engine.markets.service import MarketService
 from engine.outcome import Outcome
 from engine.risk import RiskLimits
 from engine.runner import Runner, load_engine, save_checkpoint
@@ -113,6 +114,7 @@ class App:
         self._was_sequence = self.journal.last_sequence
         self.runner = self._make_runner(exchanges)
         self.equity = EquityStore(self.database)
+        self.data = self._make_data()
         self.desk = self._make_desk()
         trades = folders.home / settings.logging.trade_log_file
         self._trade_log = TradeLog(trades, lambda bot: self.runner.engine.state.bots[bot].spec.mode)
@@ -170,6 +172,7 @@ class App:
         if self._explainer is not None:
             await self._explainer.close()
         await self.pusher.stop()
+        await self.data.stop()
         await self.runner.stop()
         save_checkpoint(self.runner)
         await self.renderer.close()
@@ -189,6 +192,7 @@ class App:
             self._connections.append(asyncio.create_task(attend(self.runner, account), name=f"attend {account.name}"))
         await self._guard_keys()
         await self._heartbeat()
+        self.data.start()
         await self.scheduler.start()
         self._report_restart(reports)
         self.ready.set()
@@ -248,11 +252,23 @@ class App:
             per_minute=self.settings.risk_management.max_orders_per_minute,
         )
 
+    def _make_data(self) -> MarketService:
+        cache = self.settings.cache
+        return MarketService(
+            self.runner.exchange,
+            self.clock,
+            streamed=lambda symbol: self.runner.engine.state.tickers.get(symbol),
+            most_bytes=cache.max_size_mb * 1_000_000,
+            prefetch=cache.enable_prefetching,
+            compress=cache.enable_compression,
+        )
+
     def _make_desk(self) -> FrontDesk:
         settings = self.settings
         return FrontDesk(
             self.runner,
             self.equity,
+            self.data,
             version=version("batuta"),
             mode=Mode(settings.operation_mode),
             max_bots=settings.risk_management.max_bots,

@@ -25,6 +25,7 @@ phrases       words of an explanation
 pictures      what charts are drawn from
 plan          what a handler intends, and the store of plans that wait for a tap
 ranges        three ranges for a new grid
+proposals     a market that suits a grid, offered
 reasons       a stored decision as facts
 reference     the documentation made from the code, and its check
 registry      the one table of commands, read from signatures
@@ -32,5 +33,6 @@ reply         the closed union of what a command may answer
 results       profit and loss in words
 standing      what all bots together are worth, and today
 switching     pausing and resuming
+timeframes    lengths of candles that may be asked for
 words         words for what the engine knows by name
 """

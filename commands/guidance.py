@@ -91,6 +91,17 @@ async def ask_market(ctx: Context) -> Card:
     )
 
 
+async def which_market(ctx: Context, command: str) -> Card:
+    """Ask which market a command is about, offering the favourites."""
+    liked = favourites(ctx, await ctx.desk.markets())[:OFFERED_MARKETS]
+    return Card(
+        title=_("Which market?"),
+        fields=(),
+        note=_("Or type /{command} and a market; /markets finds others.").format(command=command),
+        buttons=tuple(Button(each.symbol, f"/{command} {each.symbol}") for each in liked),
+    )
+
+
 def favourites(ctx: Context, markets: Sequence[Market]) -> list[Market]:
     """Return the configured favourites among ``markets``; the first few of all when none is listed."""
     found: list[Market] = []

@@ -9,7 +9,7 @@ from typing import assert_never
 import msgspec
 
 from commands import format as shown
-from commands import moves, phrases, words
+from commands import moves, phrases, proposals, words
 from commands.reply import Button, Card, Field
 from config.language import _, ngettext
 from data.decisions import Decision, Rule
@@ -146,7 +146,7 @@ def _told_of(decision: Decision, outcome: Outcome, desk: Desk) -> Notice | None:
             return _range(decision, desk)
         case Rule.CHANGE_EXIT:
             return _exits_changed(decision, desk)
-        case Rule.CHANGE_TRADING_STATE | Rule.ARM_MODE | Rule.DISARM_MODE:
+        case Rule.CHANGE_TRADING_STATE | Rule.ARM_MODE | Rule.DISARM_MODE | Rule.MARKET_PROPOSED:
             return _of_all(decision, outcome, desk)
         case Rule.LIQUIDATION_NEAR | Rule.LIQUIDATION_FAR:
             return _liquidation(decision, desk)
@@ -319,6 +319,9 @@ def _of_all(decision: Decision, outcome: Outcome, desk: Desk) -> Notice | None:
             text = title.format(mode=words.mode(mode).capitalize(), cap=shown.amount(cap))
         case DisarmMode(mode=mode):
             text = _("{mode} is disarmed: its bots are paused").format(mode=words.mode(mode).capitalize())
+        case _ if decision.rule is Rule.MARKET_PROPOSED:
+            card = proposals.card(decision, _why(decision), desk.engine().new_bots)
+            return notice_of(f"proposed:{decision.id}", Lane.DIGEST, decision.at, card, mode=card.mode, silent=True)
         case _:
             return _trading_state(decision, desk) if decision.rule is Rule.CHANGE_TRADING_STATE else None
     card = card_of(text, mode=mode, buttons=(*_why(decision), *opening("/mode", _("Mode"))))

@@ -10,7 +10,7 @@ from commands.format import duration, fact, instant, quantity
 from commands.matching import bot_name
 from commands.reply import Card, Field
 from config.language import _, ngettext
-from data.decisions import Decision, Input
+from data.decisions import Decision, Input, Rule
 from data.market import Market
 from data.orders import Draft, Refused
 from data.values import Millis, plain
@@ -18,15 +18,18 @@ from engine.views import BotView
 
 SHOWN = 6
 """Orders, inputs or alternatives listed one by one before the rest is only counted."""
+EVIDENCE = 18
+"""Inputs listed of a decision that is nothing but its evidence."""
 
 
 def decision_card(decision: Decision, bot: BotView | None, zone: tzinfo) -> Card:
     """Return everything recorded about a decision; nothing in it is guessed."""
+    knew = EVIDENCE if decision.rule is Rule.MARKET_PROPOSED else SHOWN
     fields = [Field(_("When"), instant(decision.at, zone)), Field(_("Because of"), _event_words(decision.event))]
     fields += [
-        Field(_("Knew: {name}").format(name=_spaced(each.name)), _input(each)) for each in decision.inputs[:SHOWN]
+        Field(_("Knew: {name}").format(name=_spaced(each.name)), _input(each)) for each in decision.inputs[:knew]
     ]
-    fields += _rest(len(decision.inputs))
+    fields += _rest(len(decision.inputs), knew)
     for other in decision.alternatives[:SHOWN]:
         fields.append(Field(_("Not done"), f"{other.what}: {other.why_not}"))
     fields.append(Field(_("Risk"), _verdict(decision)))
@@ -52,8 +55,8 @@ def facts_of(card: Card) -> Sequence[str]:
     return [card.title, *(f"{each.label}: {each.value}" for each in card.fields)]
 
 
-def _rest(count: int) -> list[Field]:
-    return [Field("…", _("and {count} more").format(count=count - SHOWN))] if count > SHOWN else []
+def _rest(count: int, most: int = SHOWN) -> list[Field]:
+    return [Field("…", _("and {count} more").format(count=count - most))] if count > most else []
 
 
 def _event_words(event: str) -> str:

@@ -120,6 +120,7 @@ class FuturesPairs(Section):
 class PairSelection(Section):
     """Which markets are worth a grid."""
 
+    enabled: bool = False
     min_volume_usd_24h: Money = Decimal(100_000_000)
     min_atr_perc_24h: Percent = Decimal("2.0")
     max_adx: Percent = Decimal(25)

@@ -44,7 +44,19 @@ class OrdersAdvised(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     bot: int
 
 
-What = TradingStateAdvised | OrdersAdvised
+class MarketProposed(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """The pair selector found a market that suits a grid, and which one. Only a person may start it."""
+
+    symbol: str
+    lower: Decimal
+    upper: Decimal
+    levels: int
+    """Number of price lines."""
+    investment: Decimal
+    """Quote."""
+
+
+What = TradingStateAdvised | OrdersAdvised | MarketProposed
 
 
 class Advice(msgspec.Struct, frozen=True, kw_only=True):

@@ -60,6 +60,8 @@ class Rule(StrEnum):
     EXTEND_GRID = "extend_grid"
     """A grid without a highest line got another one."""
     MARKET_CHANGED = "market_changed"
+    MARKET_PROPOSED = "market_proposed"
+    """An agent found a market that suits a grid: tell people, and do nothing else."""
 
 
 class Input(msgspec.Struct, frozen=True):

@@ -14,6 +14,9 @@ replay_perpetual  the same on a perpetual: margin, funding, liquidation
 clock             where time comes from
 grid              lines, sizes, slots and the books of a bot
 exchanges         one file, one exchange adapter
+markets           whatever is asked about markets, from memory, streams, or one question
+indicators        one file, one indicator: over windows, and bar by bar
+statistics        what a market's past says about grids on it
 agents            one file, one agent; each only advises
 supervisor        runs the agents and rebuilds the ones that fail
 desk              the counter where pictures and controls are asked for

@@ -71,6 +71,8 @@ class Engine:
         elif isinstance(event, EngineStarted):
             for bot in self.state.active_bots():
                 self._watch(bot)
+        else:
+            result.note(change)
         concerned = change.bot or change.revalued
         number = concerned.id if concerned else (change.order.draft.bot if change.order else 0)
         return result.outcome(number)

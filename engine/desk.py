@@ -18,6 +18,7 @@ from data.orders import Fill
 from data.values import ZERO, Millis, Mode
 from engine.exchanges.base import Position, Rights
 from engine.grid.plan import GridPlan
+from engine.markets.service import MarketService
 from engine.outcome import Outcome
 from engine.views import BotView
 
@@ -130,6 +131,9 @@ class AccountDesk(Protocol):
 
 class Desk(AccountDesk, Protocol):
     """Everything commands, agents and jobs may know or ask of the engine."""
+
+    data: MarketService
+    """Whatever may be known of markets besides their best prices; shared by all, so that nothing is asked twice."""
 
     async def ask(self, control: Control) -> Outcome:
         """Post a control and return what the committed step made of it."""

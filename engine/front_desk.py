@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
+from data.bars import candles_of
 from data.decisions import Decision
 from data.equity import EquityPoint, EquityStore
 from data.events import Control, StartBot
@@ -25,6 +26,7 @@ from engine.grid.levels import NOTIONAL_MARGIN
 from engine.grid.options import planned_at
 from engine.grid.plan import GridPlan, Problem
 from engine.grid.sizing import plan_grid
+from engine.markets.service import MarketService
 from engine.outcome import Outcome
 from engine.pictures import bot_view, bot_views
 from engine.rules.following import order_room
@@ -42,6 +44,7 @@ class FrontDesk(AccountFrontDesk):
         self,
         runner: Runner,
         equity: EquityStore,
+        data: MarketService,
         *,
         version: str,
         mode: Mode,
@@ -49,12 +52,12 @@ class FrontDesk(AccountFrontDesk):
         min_order: Decimal = ZERO,
         allocation: Allocation | None = None,
     ) -> None:
-        """Serve the engine of ``runner``.
+        """Serve the engine of ``runner``, and what ``data`` knows of its markets.
 
         ``max_bots`` limits how many may be at work at once, ``min_order`` is the smallest order planned, in quote.
         """
         super().__init__(runner)
-        self._equity = equity
+        self._equity, self.data = equity, data
         self._version, self._mode, self._max_bots = version, mode, max_bots
         self._min_order, self._allocation = min_order, allocation or Allocation()
         self._started_at = runner.clock.now()
@@ -130,11 +133,11 @@ class FrontDesk(AccountFrontDesk):
 
     async def ticker(self, symbol: str) -> Ticker:
         """Return current best prices. Raises ``ExchangeUnavailable``."""
-        return await self._runner.exchange.ticker(symbol)
+        return await self.data.ticker(symbol)
 
     async def candles(self, symbol: str, timeframe: str, limit: int) -> Sequence[Candle]:
         """Return the newest bars, oldest first. Raises ``ExchangeUnavailable``."""
-        return await self._runner.exchange.candles(symbol, timeframe, limit)
+        return candles_of((await self.data.bars(symbol, timeframe, limit)).value)
 
     async def plan(self, spec: GridSpec) -> GridPlan:
         """Return what starting this grid now would do, with every problem that forbids it."""

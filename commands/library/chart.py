@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Annotated
 
 from commands.cards import bot_headline, exit_fields
@@ -15,6 +14,7 @@ from commands.pictures import grid_picture
 from commands.plan import Answer
 from commands.registry import Param, command
 from commands.reply import Button, Card, Chart, Failure, Field, GridPicture
+from commands.timeframes import Timeframe
 from config.language import _
 from data.market import Candle, Market
 from data.values import HUNDRED, ONE, Millis
@@ -23,17 +23,6 @@ from engine.views import BotView
 
 BARS = 120
 FILLS = 200
-
-
-class Timeframe(StrEnum):
-    """Length of one candle."""
-
-    MINUTE = "1m"
-    FIVE_MINUTES = "5m"
-    QUARTER = "15m"
-    HOUR = "1h"
-    FOUR_HOURS = "4h"
-    DAY = "1d"
 
 
 AUTOMATIC = (Timeframe.FIVE_MINUTES, Timeframe.QUARTER, Timeframe.HOUR, Timeframe.FOUR_HOURS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import assert_never
 
-from data.advice import OrdersAdvised, TradingState, TradingStateAdvised
+from data.advice import Advice, MarketProposed, OrdersAdvised, TradingState, TradingStateAdvised
 from data.decisions import Input, Rule
 from data.events import (
     AdvicePosted,
@@ -253,8 +253,23 @@ def _advised(state: EngineState, event: AdvicePosted) -> Change:
                 return IGNORED
             bot.unblock()
             return Change(bot=bot, rule=Rule.REPLACE_ORDER, inputs=[Input("asked by", advice.agent)])
+        case MarketProposed() as what:
+            return Change(rule=Rule.MARKET_PROPOSED, inputs=_proposal(advice, what))
         case _:
             assert_never(advice.what)
+
+
+def _proposal(advice: Advice, what: MarketProposed) -> list[Input]:
+    named = {
+        "market": what.symbol,
+        "lower": plain(what.lower),
+        "upper": plain(what.upper),
+        "levels": str(what.levels),
+        "investment": plain(what.investment),
+        "score": plain(advice.confidence),
+        "reason": advice.reason,
+    }
+    return [Input(name, value) for name, value in (*named.items(), *advice.evidence.items())]
 
 
 def _state_change(state: EngineState, before: TradingState, why: str) -> Change:

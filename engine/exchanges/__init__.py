@@ -15,6 +15,9 @@ book             our side of one market's order book
 candle_market    the market that a file of candles is about
 candle_walk      the path a bar is taken to have followed, and what it fills
 invented_path    prices that never were
+invented_market  one invented market as a function of the time
+invented_data    what can be asked and streamed of an invented market
+replayed_data    what a recording of bars can say of its market
 ccxt_live        a real account on a real exchange
 live_branch      the part of it that trades one kind of market
 live_orders      its orders: placed once, cancelled, asked for by client id
@@ -24,9 +27,15 @@ live_prices      tickers as they move
 live_account     balances, positions, funding, leverage, transfers, rights
 own_orders       what the process knows of the account's orders
 habits           how patient an adapter is with streams
-public_feed      public market data of a real exchange
+public_feed      prices and markets of a real exchange
+public_data      days, books, trades, funding and open interest of a real exchange
+live_channels    its bars, books and trades as they are streamed
+live_streams     one streamed channel: what it told, whether it lags
+stream_order     what streams tell, put in order
 ccxt_client      one ccxt object: paced, signed, heard through faults alone
+ccxt_streams     what comes over its streams, heard before and after ccxt
 ccxt_markets     its markets in our words
+ccxt_observations  its days, bars, books and trades in our words
 tasks            work that goes on in the background
 faults           what can go wrong with one call, and every foreign exception as one of that
 pacing           how much may be asked of an exchange, and by whom first

@@ -13,10 +13,10 @@ from data.market import MarketKind
 from data.values import Millis
 from engine.clock import Clock
 from engine.exchanges.breaker import Breaker, retry
-from engine.exchanges.faults import Answer, ClockSkewed, Nonsense, Throttled, Unavailable, answering, translated
+from engine.exchanges.ccxt_streams import Streams, attentive
+from engine.exchanges.faults import Answer, ClockSkewed, Nonsense, Throttled, answering, translated
 from engine.exchanges.pacing import Lane, Pace
 from engine.exchanges.quirks import quirks
-from engine.exchanges.quirks.base import Best
 
 Call = str | Callable[[Any], Awaitable[Any]]
 """The name of a ccxt method, or a function of the ccxt object."""
@@ -25,11 +25,9 @@ _KEEP_ALIVE: Millis = 15_000
 """Between two pings of a stream; two without an answer end it."""
 _KEPT = 256
 """Orders and trades that ccxt keeps of its streams, some KiB each; what a message tells is taken over at once."""
-_SETTLED_SECONDS = 0.3
-"""After connecting, a stream that says nothing is taken for one that listens."""
 
 
-class Client:
+class Client(Streams):
     """Calls and streams of one kind of market. Whatever goes wrong is a ``Fault``; nothing of ccxt's errors leaves it.
 
     ``ccxt`` is the object itself, for its tables of markets and what its streams have gathered.
@@ -54,27 +52,17 @@ class Client:
         if exchange not in ccxt.pro.exchanges:
             near = ", ".join(difflib.get_close_matches(exchange, ccxt.pro.exchanges)) or "binance, kraken, okx, …"
             raise ValueError(f"exchange.name: {exchange!r} is not an exchange ccxt can stream, such as {near}")
-        self.name, self.kind, self.clock = exchange, kind, clock
-        self.quirks = quirks(exchange)
+        super().__init__(exchange, quirks(exchange))
+        self.kind, self.clock = kind, clock
         self.part = self.quirks.part(kind)
         self.random = random or Random()  # noqa: S311 - spreads retries, guards nothing
         self.pace = Pace(clock, self.part.limits)
         self.breaker = Breaker(clock, self.random)
-        self.live = asyncio.Event()
-        """Set while a stream is connected and has settled."""
         self.skew: Millis = 0
         """Exchange time minus local time, as last measured."""
-        self.gathered: Callable[[], None] = _nothing
-        """Called after every message of a stream, when ccxt has taken it in."""
-        self.happened: Callable[[Mapping[str, Any]], None] = _nothing
-        """Called with every event of a stream, as it came over the wire."""
-        self.best: dict[str, Callable[[Best], None]] = {}
-        """Who hears the best prices of a market, by its name at the exchange, as soon as they come and instead of ccxt:
-        its own watch of them ends only with the stream. Empty where ``quirks`` cannot read them."""
-        self._trouble: Unavailable | None = None
-        self._settling: asyncio.TimerHandle | None = None
         self._source = (urls or {}, timeout_seconds)
-        made = _attentive(answering(getattr(ccxt.pro, exchange), self._heard), self)
+        self._testnet = False
+        made = attentive(_strict(answering(getattr(ccxt.pro, exchange), self._heard), exchange), self)
         self.ccxt: Any = made(
             {
                 "timeout": timeout_seconds * 1000,
@@ -102,6 +90,18 @@ class Client:
             made.use_testnet()
         return made
 
+    def beside(self) -> Self:
+        """Return a client without a key that shares this one's budget and markets, with streams of its own."""
+        urls, timeout = self._source
+        made = type(self)(
+            self.name, self.kind, clock=self.clock, urls=urls, timeout_seconds=timeout, random=self.random
+        )
+        made.pace, made.breaker = self.pace, self.breaker
+        if self._testnet:
+            made.use_testnet()
+        made.adopt(self)
+        return made
+
     def use_testnet(self) -> None:
         """Turn to the test environment. Raises ValueError where the exchange has none."""
         try:
@@ -109,6 +109,7 @@ class Client:
         except Exception as error:
             none = f"exchange.name: {self.name} has no test environment for {self.kind.value} markets"
             raise ValueError(none) from error
+        self._testnet = True
         self._place(self._source[0])
 
     def adopt(self, other: Client) -> None:
@@ -139,7 +140,7 @@ class Client:
             return await asked()
 
     async def _ask(self, call: Call, args: tuple[Any, ...], *, lane: Lane, name: str, orders: int, sent: bool) -> Any:
-        weight = self.part.weight(name or (call if isinstance(call, str) else ""))
+        weight = self.part.weight(name or (call if isinstance(call, str) else ""), *args)
         work = getattr(self.ccxt, call) if isinstance(call, str) else partial(call, self.ccxt)
         try:
             # The breaker comes first: whoever is shut out for long must not wait for his turn so long.
@@ -173,6 +174,22 @@ class Client:
                 # Tidying up after a subscription that was refused, ccxt trips; what was refused stands behind.
                 raise error.__context__ or error from None
 
+    async def snapshot(self, symbol: str, limit: int | None, params: Mapping[str, Any]) -> Any:
+        """Ask for the book that a stream goes on from, in our own budget, of which ccxt knows nothing."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._errands.add(task)
+            task.add_done_callback(self._errands.discard)
+        levels = self.part.snapshot or limit
+        book = await self.read("fetch_order_book", symbol, levels, params, tries=1)
+        if most := self.part.snapshot:
+            bids, asks = book["bids"], book["asks"]
+            self.reach[symbol] = (
+                bids[-1][0] if len(bids) >= most else None,
+                asks[-1][0] if len(asks) >= most else None,
+            )
+        return book
+
     async def drop_streams(self) -> None:
         """Close the streams; the next wait opens new ones."""
         self._forget()
@@ -187,42 +204,14 @@ class Client:
         await self.ccxt.close()
 
     def _forget(self) -> None:
+        for errand in self._errands:
+            errand.cancel()
         if self._settling is not None:
             self._settling.cancel()
         # ccxt renews a key of a user stream by a timer that outlives the stream; without a key it lets go.
         for option in self.ccxt.options.values():
             if isinstance(option, dict) and "listenKey" in option:
                 option.update(listenKey=None, lastAuthenticatedTime=0)
-
-    def told(self, message: object) -> None:
-        """Hear a message of a stream. Raises ``Unavailable`` when it says that no more will follow."""
-        self.live.set()
-        body = message.get("event", message) if isinstance(message, dict) else None
-        if not isinstance(body, dict):
-            return
-        if body.get("e") in self.quirks.stream_ends:
-            raise Unavailable(f"{self.name}: {body['e']}")
-        self.happened(body)
-
-    def took(self, message: object) -> bool:
-        """Hand the best prices that a message tells to whoever hears them; return whether somebody did."""
-        if not self.best or self.quirks.best is None or not isinstance(message, dict):
-            return False
-        found = self.quirks.best(message)
-        hear = self.best.get(found.market) if found is not None else None
-        if found is None or hear is None:
-            return False
-        hear(found)
-        return True
-
-    def connected(self) -> None:
-        """Hear that a stream is connected."""
-        self._settling = asyncio.get_running_loop().call_later(_SETTLED_SECONDS, self.live.set)
-
-    def broken(self, error: Exception) -> Unavailable:
-        """Hear that a message could not be taken in: what it told is lost, and the next wait must fail."""
-        self._trouble = Unavailable(f"{self.name}: {type(error).__name__}: {error}")
-        return self._trouble
 
     def _heard(self, answer: Answer) -> None:
         self.pace.heard(answer.headers)
@@ -244,8 +233,8 @@ class _Currencies(dict[str, Any]):
         return {"id": code, "code": code, "precision": None}
 
 
-def _attentive(exchange: type[Any], client: Client) -> type[Any]:
-    """Return the ccxt class that tells the client of its streams; a message can not end these in silence."""
+def _strict(exchange: type[Any], name: str) -> type[Any]:
+    """Return the ccxt class that refuses an answer that is no JSON."""
 
     def handle_errors(
         self: Any, code: int, reason: str, url: str, method: str, headers: Any, body: str, *rest: Any
@@ -253,51 +242,6 @@ def _attentive(exchange: type[Any], client: Client) -> type[Any]:
         exchange.handle_errors(self, code, reason, url, method, headers, body, *rest)
         if method and body and rest[0] is None:
             # ccxt would hand out the text, and read every field of it as missing.
-            raise Nonsense(f"{client.name}: not the JSON that was expected")
+            raise Nonsense(f"{name}: not the JSON that was expected")
 
-    def handle_message(self: Any, socket: Any, message: object) -> None:
-        try:
-            client.told(message)
-            if not client.took(message):
-                exchange.handle_message(self, socket, message)
-                client.gathered()
-        except Exception as error:
-            # Raised any further it would end ccxt's receiving, and whoever waits would wait for ever.
-            socket.reject(client.broken(error))
-
-    def on_connected(self: Any, socket: Any, message: object = None) -> None:
-        exchange.on_connected(self, socket, message)
-        client.connected()
-
-    def client_of(self: Any, url: str) -> Any:
-        socket = exchange.client(self, url)
-        socket.future = partial(_promised, socket)
-        return socket
-
-    return type(
-        exchange.__name__,
-        (exchange,),
-        {
-            "handle_errors": handle_errors,
-            "handle_message": handle_message,
-            "on_connected": on_connected,
-            "client": client_of,
-        },
-    )
-
-
-def _promised(socket: Any, message_hash: str) -> asyncio.Future[Any]:
-    """Return what ccxt waits for on a stream; where nobody does, as while signing on, asyncio must not complain."""
-    promise: asyncio.Future[Any] = type(socket).future(socket, message_hash)
-    promise.remove_done_callback(_retrieve)
-    promise.add_done_callback(_retrieve)
-    return promise
-
-
-def _retrieve(promise: asyncio.Future[Any]) -> None:
-    if not promise.cancelled():
-        promise.exception()
-
-
-def _nothing(*_: object) -> None:
-    """Nobody listens."""
+    return type(exchange.__name__, (exchange,), {"handle_errors": handle_errors})

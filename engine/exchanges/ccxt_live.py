@@ -30,6 +30,7 @@ from engine.exchanges.base import (
 )
 from engine.exchanges.habits import Habits
 from engine.exchanges.live_branch import Branch
+from engine.exchanges.public_data import LiveData, PublicData
 from engine.exchanges.tasks import end, spawn
 from engine.risk import Approved
 
@@ -102,7 +103,7 @@ class _Account:
         raise MarketUnknown(symbol, difflib.get_close_matches(symbol.upper(), listed, _NEAR, 0.4))
 
 
-class CcxtExchange(_Account):
+class CcxtExchange(_Account, LiveData):
     """One account in one mode. What differs between exchanges stands in ``quirks``, in ccxt's tables, and nowhere else.
 
     Nothing here remembers across restarts: the exchange does, and is asked.
@@ -227,6 +228,13 @@ class CcxtExchange(_Account):
     async def fills(self, symbol: str, since: Millis) -> Sequence[Fill]:
         """Return own executions at or after ``since``, oldest first."""
         return await self._of(symbol).fills.since(symbol, since)
+
+    def _all_data(self) -> Mapping[MarketKind, PublicData]:
+        self._any()
+        return {kind: branch.data for kind, branch in self._branches.items()}
+
+    def _data(self, symbol: str) -> PublicData:
+        return self._of(symbol).data
 
     async def _keep_time(self) -> None:
         while True:

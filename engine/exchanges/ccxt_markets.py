@@ -16,6 +16,8 @@ _TICK_SIZE = 4  # how ccxt says that a precision is an increment
 
 def decimal(value: object) -> Decimal:
     """Return a number of ccxt, which now and then is still a float, as the shortest text that means it."""
+    if isinstance(value, Decimal):
+        return value
     return ZERO if value is None else Decimal(str(value))
 
 

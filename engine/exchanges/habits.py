@@ -18,3 +18,5 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     """Age from which on a fill that no stream told counts as untold."""
     poll_seconds: float = 5
     """How often is asked where there is no stream."""
+    trade_silence_seconds: float = 60
+    """How long a stream of trades may say nothing before it is asked whether there were any."""

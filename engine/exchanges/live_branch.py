@@ -20,6 +20,7 @@ from engine.exchanges.live_orders import LiveOrders
 from engine.exchanges.live_prices import LivePrices
 from engine.exchanges.live_stream import UserStream
 from engine.exchanges.own_orders import OwnOrders
+from engine.exchanges.public_data import PublicData
 from engine.exchanges.public_feed import PublicFeed
 from engine.exchanges.quirks.base import capabilities
 
@@ -51,6 +52,7 @@ class Branch:
             public.use_testnet()
         self.account = public.private(*keys, testnet=testnet)
         self.feed = PublicFeed(public)
+        self.data = PublicData(self.feed, habits)
         self._can = capabilities(public.ccxt, kind)
         if self._can.missing or not self._can.post_only:
             missing = ", ".join(self._can.missing) or "post-only orders"
@@ -88,7 +90,8 @@ class Branch:
         for part in (getattr(self, "stream", None), getattr(self, "prices", None)):
             if part is not None:
                 await part.close()
-        await asyncio.gather(self.feed.close(), self.account.close())
+        await self.data.channels.close()
+        await asyncio.gather(self.feed.client.close(), self.account.close())
 
     async def market(self, symbol: str) -> Market:
         """Return a listed market with what the account pays on it and may borrow."""

@@ -91,7 +91,7 @@ class LivePrices:
         ticker = await self._ask(symbol)
         self._tell(ticker)
         if (ticker.bid, ticker.ask) != (before.bid, before.ask):
-            await self._feed.drop_streams()
+            await self._feed.client.drop_streams()
 
     async def _watch_marks(self, symbol: str) -> None:
         """Ask when the stream of mark prices says nothing while that of quotes may well go on."""
@@ -102,7 +102,7 @@ class LivePrices:
         price = await self._feed.mark(symbol)
         self._mark(symbol, price)
         if price != known.mark:
-            await self._feed.drop_streams()
+            await self._feed.client.drop_streams()
 
     async def _ask(self, symbol: str) -> Ticker:
         quote = await self._feed.quote(symbol)

@@ -16,6 +16,8 @@ from engine.clock import Clock
 from engine.exchanges.account import SimulatedAccount
 from engine.exchanges.base import Emit, ExchangeUnavailable, Submitted, Unknown, timeframe_millis
 from engine.exchanges.ccxt_client import Client
+from engine.exchanges.habits import Habits
+from engine.exchanges.public_data import LiveData, PublicData
 from engine.exchanges.public_feed import PublicFeed, Quote, settlements
 from engine.exchanges.tasks import end, persist, spawn
 from engine.exchanges.tiers import CAUTIOUS
@@ -27,7 +29,7 @@ _FRESH: Millis = 5_000
 _FEES = Fees(maker=Decimal("0.001"), taker=Decimal("0.001"))
 
 
-class PaperExchange(SimulatedAccount):
+class PaperExchange(SimulatedAccount, LiveData):
     """One simulated account on the live market of ``exchange``.
 
     Quotes and trades are streamed where the exchange can, otherwise asked for; while a stream is broken quotes are
@@ -71,6 +73,7 @@ class PaperExchange(SimulatedAccount):
         self._fees = fees
         self._silence, self._poll_pause, self._funding_pause = silence_seconds, poll_seconds, funding_seconds
         self._feeds: dict[MarketKind, PublicFeed] = {}
+        self._public: dict[MarketKind, PublicData] = {}
         self._watched: frozenset[str] = frozenset()
         self._quotes: dict[str, Ticker] = {}
         self._funded: dict[str, Millis] = {}
@@ -99,9 +102,11 @@ class PaperExchange(SimulatedAccount):
     async def close(self) -> None:
         """Stop all streams and connections."""
         await self._unfollow(frozenset(self._tasks))
-        feeds, self._feeds = self._feeds, {}
+        feeds, public, self._feeds, self._public = self._feeds, self._public, {}, {}
+        for data in public.values():
+            await data.channels.close()
         for feed in feeds.values():
-            await feed.close()
+            await feed.client.close()
         self._emit = None
         self._quotes, self._funded = {}, {}
 
@@ -114,6 +119,7 @@ class PaperExchange(SimulatedAccount):
                 await client.close()
                 continue
             self._feeds[kind] = PublicFeed(client, self._fees)
+            self._public[kind] = PublicData(self._feeds[kind], Habits(silence_seconds=self._silence))
             for symbol, market in (await self._feeds[kind].markets()).items():
                 tiers = client.part.tiers.get(market.base, CAUTIOUS) if market.perpetual else ()
                 found[symbol] = msgspec.structs.replace(market, tiers=tiers)
@@ -186,7 +192,7 @@ class PaperExchange(SimulatedAccount):
             # Asked first and after every silence: a stream tells changes only, and a dead one tells nothing.
             moved = await self._ask(feed, symbol)
             if silent and moved:
-                await feed.drop_streams()
+                await feed.client.drop_streams()
             silent = False
             listening = asyncio.create_task(feed.listen(symbol, lambda quote: self._take([quote])))
             try:
@@ -313,6 +319,15 @@ class PaperExchange(SimulatedAccount):
         if feed is None:
             raise ExchangeUnavailable(f"{self.name} is not open")
         return feed
+
+    def _all_data(self) -> Mapping[MarketKind, PublicData]:
+        self._any_feed()
+        return self._public
+
+    def _data(self, symbol: str) -> PublicData:
+        kind = self._listed(symbol).kind
+        self._any_feed()
+        return self._public[kind]
 
     def _any_feed(self) -> PublicFeed:
         for feed in self._feeds.values():

@@ -12,10 +12,12 @@ import msgspec
 
 from data.events import RejectReason
 from data.market import Candle, Fees, Market
+from data.observations import PublicTrade
 from data.values import Millis
 from engine.exchanges.base import ExchangeUnavailable, MarketUnknown
 from engine.exchanges.ccxt_client import Client
 from engine.exchanges.ccxt_markets import decimal, to_market, tradable
+from engine.exchanges.ccxt_observations import to_candle, to_trades
 from engine.exchanges.faults import Refused
 from engine.exchanges.pacing import Lane
 from engine.exchanges.quirks.base import Best
@@ -30,14 +32,6 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     bid: Decimal
     ask: Decimal
     last: Decimal | None = None
-
-
-class PublicTrade(msgspec.Struct, frozen=True, kw_only=True):
-    """One trade between others."""
-
-    symbol: str
-    price: Decimal
-    quantity: Decimal
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +87,7 @@ class PublicFeed:
 
     async def quote(self, symbol: str, lane: Lane = Lane.DATA) -> Quote:
         """Ask for the best prices of a market."""
-        with self._naming(symbol):
+        with self.naming(symbol):
             ticker = await self.client.read("fetch_ticker", symbol, lane=lane, tries=1)
             found = _quotes([ticker])
             if not found and self._has("fetchBidsAsks"):
@@ -106,7 +100,7 @@ class PublicFeed:
 
     async def mark(self, symbol: str) -> Decimal:
         """Ask for the mark price of a perpetual."""
-        with self._naming(symbol):
+        with self.naming(symbol):
             return decimal((await self.client.read("fetch_mark_price", symbol, tries=1))["markPrice"])
 
     async def listen(self, symbol: str, take: Callable[[Quote], None]) -> None:
@@ -116,7 +110,7 @@ class PublicFeed:
         """
         direct, market = self.client.quirks.best is not None, ""
         if direct:
-            with self._naming(symbol):
+            with self.naming(symbol):
                 market = self.client.ccxt.market(symbol)["id"]
             self.client.best[market] = partial(_hand_on, symbol, take)
         try:
@@ -128,7 +122,7 @@ class PublicFeed:
             self.client.best.pop(market, None)
 
     async def _next_quotes(self, symbol: str) -> list[Quote]:
-        with self._naming(symbol):
+        with self.naming(symbol):
             if not self._has("watchBidsAsks"):
                 return _quotes([await self.client.watch("watch_ticker", symbol)])
             found = await self.client.watch("watch_bids_asks", [symbol])
@@ -138,42 +132,32 @@ class PublicFeed:
 
     async def next_last(self, symbol: str) -> Decimal | None:
         """Wait for the stream to tell the last price of a market; None when it told something else."""
-        with self._naming(symbol):
+        with self.naming(symbol):
             return decimal((await self.client.watch("watch_ticker", symbol)).get("last")) or None
 
     async def next_mark(self, symbol: str) -> Decimal | None:
         """Wait for the stream to tell the mark price of a perpetual; None when it told something else."""
-        with self._naming(symbol):
+        with self.naming(symbol):
             return decimal((await self.client.watch("watch_mark_price", symbol)).get("markPrice")) or None
 
     async def next_trades(self, symbol: str) -> list[PublicTrade]:
         """Wait for the stream to tell new trades on a market."""
-        with self._naming(symbol):
-            found = await self.client.watch("watch_trades_for_symbols", [symbol])
-        return [
-            PublicTrade(symbol=trade["symbol"], price=decimal(trade["price"]), quantity=decimal(trade["amount"]))
-            for trade in found
-        ]
+        with self.naming(symbol):
+            if self._has("watchTradesForSymbols"):
+                found = await self.client.watch("watch_trades_for_symbols", [symbol])
+            else:
+                found = await self.client.watch("watch_trades", symbol)
+        return to_trades(self.client.ccxt.market(symbol), found)
 
     async def candles(self, symbol: str, timeframe: str, limit: int, since: Millis | None = None) -> list[Candle]:
         """Ask for the newest bars, or the first ones since an instant, oldest first."""
-        with self._naming(symbol):
+        with self.naming(symbol):
             rows = await self.client.read("fetch_ohlcv", symbol, timeframe, since, limit, tries=1)
-        return [Candle(int(at), *(decimal(value) for value in values)) for at, *values in rows]
-
-    async def drop_streams(self) -> None:
-        """Close the streams; the next wait opens new ones."""
-        await self.client.drop_streams()
-
-    async def close(self) -> None:
-        """Close every connection."""
-        await self.client.close()
-
-    def _has(self, name: str) -> bool:
-        return bool(self.client.ccxt.has.get(name))
+        return [to_candle(row) for row in rows]
 
     @contextmanager
-    def _naming(self, symbol: str) -> Iterator[None]:
+    def naming(self, symbol: str) -> Iterator[None]:
+        """Raise ``MarketUnknown`` where the exchange does not list a market, or says so itself."""
         known = self.client.ccxt.markets
         if known is not None and symbol not in known:
             raise MarketUnknown(symbol)
@@ -183,6 +167,9 @@ class PublicFeed:
             if fault.reason is RejectReason.MARKET_CLOSED:
                 raise MarketUnknown(symbol) from fault
             raise
+
+    def _has(self, name: str) -> bool:
+        return bool(self.client.ccxt.has.get(name))
 
 
 async def settlements(client: Client, symbol: str, since: Millis) -> list[Settlement]:

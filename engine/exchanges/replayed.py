@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
@@ -14,12 +14,14 @@ from data.accounts import AccountStore
 from data.candles import CandleColumns
 from data.events import OrderUpdate, TickerMoved
 from data.market import Candle, Market, Ticker
+from data.observations import FundingRate
 from data.values import ZERO, Millis
 from engine.clock import Clock
 from engine.exchanges.account import SimulatedAccount
-from engine.exchanges.base import Emit, ExchangeUnavailable, timeframe_millis
+from engine.exchanges.base import Emit, ExchangeUnavailable
 from engine.exchanges.candle_market import bar_length
 from engine.exchanges.candle_walk import CandleWalk
+from engine.exchanges.replayed_data import Recording, ReplayedData
 from engine.exchanges.tasks import spawn
 
 REPEAT: Millis = 10_000
@@ -33,7 +35,7 @@ _NEVER = Decimal("1e30")
 log = structlog.get_logger(__name__)
 
 
-class ReplayedExchange(SimulatedAccount):
+class ReplayedExchange(SimulatedAccount, ReplayedData):
     """One simulated account on one recorded market.
 
     A bar is known, and walked as ``CandleWalk`` says, when the clock passes its close; until then the market stands at
@@ -64,13 +66,15 @@ class ReplayedExchange(SimulatedAccount):
         """
         if not candles.at:
             raise ValueError("candles: there are none; accepted: at least one bar")
-        super().__init__(clock, store, latency)
+        SimulatedAccount.__init__(self, clock, store, latency)
+        ReplayedData.__init__(self)
         self.name = name
         self._opening = (balances, margin or {}, ZERO, slippage)
         self._markets = {market.symbol: market}
         self._symbol = market.symbol
-        self._candles, self._length = candles, bar_length(candles.at)
-        self._at = [at + shift for at in candles.at]
+        self._length = bar_length(candles.at)
+        self._recording = Recording(candles, self._length, shift)
+        self._at = self._recording.at
         self._walked = 0
         self._standing = self._at[0]
         self._walking = self._told_end = False
@@ -98,7 +102,8 @@ class ReplayedExchange(SimulatedAccount):
         market = self._markets[self._symbol]
         walk = self._walk = CandleWalk(self.matching, market, self._deliver, self._bands)
         self._walked = self._closed_by(self._last_activity())
-        before = self._candles.close[self._walked - 1] if self._walked else self._candles.open[0]
+        candles = self._recording.candles
+        before = candles.close[self._walked - 1] if self._walked else candles.open[0]
         self._standing = self._at[self._walked - 1] + self._length if self._walked else self._at[0]
         walk.start(before, self._standing)
         self._refresh(self._symbol)
@@ -112,6 +117,7 @@ class ReplayedExchange(SimulatedAccount):
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         self._emit = self._walk = None
+        self._streams = {}
         self._walking = False
 
     async def clock_skew(self) -> int:
@@ -130,18 +136,13 @@ class ReplayedExchange(SimulatedAccount):
         A timeframe that is no multiple of the recorded bars is not there: ``ExchangeUnavailable``.
         """
         self._listed(symbol)
-        length = timeframe_millis(timeframe)
-        if length % self._length:
-            minutes = f"{self._length / 60_000:g}"
-            raise ExchangeUnavailable(f"{timeframe} is no multiple of {minutes} minutes, the bars of the recording")
+        length = self._multiple(timeframe)
         self._refresh(symbol)
         bars: list[Candle] = []
-        stop = self._walked
-        while stop and len(bars) < limit:
-            start = self._at[stop - 1] // length * length
-            first = bisect_left(self._at, start, 0, stop)
-            bars.append(self._joined(first, stop, start))
-            stop = first
+        for bar in self._recording.newest(length, self._walked):
+            bars.append(bar)
+            if len(bars) == limit:
+                break
             # A bar of a day may be made of many; let others run between two of them.
             await asyncio.sleep(0)
         return bars[::-1]
@@ -194,15 +195,8 @@ class ReplayedExchange(SimulatedAccount):
 
     def _next_bar(self, walk: CandleWalk) -> Iterator[None]:
         index = self._walked
-        candles, opened_at = self._candles, self._at[index]
-        bar = Candle(
-            opened_at,
-            candles.open[index],
-            candles.high[index],
-            candles.low[index],
-            candles.close[index],
-            candles.volume[index],
-        )
+        bar = self._recording.bar(index)
+        opened_at = bar.opened_at
         self._standing = opened_at + self._length
         # Both extremes lie on the edge of this band, so each is told.
         self._band = (bar.low, bar.high)
@@ -212,6 +206,7 @@ class ReplayedExchange(SimulatedAccount):
             for due in range((opened_at // _FUNDING + 1) * _FUNDING, self._standing + 1, _FUNDING):
                 self.matching.fund(self._symbol, self._funding_rate, due)
         self._walked = index + 1
+        self._walked_bar(index)
 
     def _instant(self) -> Millis:
         return self._standing if self._walking else self._clock.now()
@@ -266,13 +261,17 @@ class ReplayedExchange(SimulatedAccount):
         perpetual = self._markets[self._symbol].perpetual
         return msgspec.structs.replace(ticker, mark=ticker.last) if perpetual else ticker
 
-    def _joined(self, first: int, stop: int, start: Millis) -> Candle:
-        candles = self._candles
-        return Candle(
-            opened_at=start,
-            open=candles.open[first],
-            high=max(candles.high[first:stop]),
-            low=min(candles.low[first:stop]),
-            close=candles.close[stop - 1],
-            volume=sum(candles.volume[first:stop], ZERO),
-        )
+    # -- what is seen of the market
+
+    def _known(self, symbol: str) -> int:
+        self._listed(symbol)
+        self._refresh(symbol)
+        return self._walked
+
+    def _settling(self) -> FundingRate | None:
+        market, now = self._markets[self._symbol], self._instant()
+        if not market.perpetual:
+            return None
+        due = (now // _FUNDING + 1) * _FUNDING
+        last = self.matching.book(self._symbol).last
+        return FundingRate(symbol=self._symbol, rate=self._funding_rate, next_at=due, mark=last, at=now)

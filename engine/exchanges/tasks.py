@@ -31,6 +31,17 @@ async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
     await asyncio.gather(*ending, return_exceptions=True)
 
 
+async def together(*works: Coroutine[None, None, None]) -> None:
+    """Do works at the same time until one of them ends or fails; that ends the others, and what it raised is raised."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        await end(tasks)
+
+
 async def persist(attempt: Callable[[], Awaitable[None]], clock: Clock) -> None:
     """Repeat ``attempt`` for ever; pause after a failure, longer after each one in a row."""
     pause = _FIRST_PAUSE

@@ -11,7 +11,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks.figures import Benchmark, Figure, Size, discover, machine
+from tests.benchmarks.figures import Benchmark, Figure, Size, discover, machine, usual
 
 _PIPED_WIDTH = 140
 
@@ -20,7 +20,7 @@ def main(arguments: list[str]) -> int:
     """Measure what was asked for; a missed target is shown, and is no failure: machines are noisy."""
     known = discover()
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=f"Known: {', '.join(known)}.")
-    parser.add_argument("names", nargs="*", metavar="name", help="benchmarks to run; all when none is named")
+    parser.add_argument("names", nargs="*", metavar="name", help=f"when none is named: {', '.join(usual())}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every value there too")
     parser.add_argument("--tiny", action="store_true", help="only see whether they run; the figures mean nothing")
     given = parser.parse_args(arguments)
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
         parser.error(f"name: {', '.join(unknown)} is no benchmark; accepted: {', '.join(known)}")
     where, terminal = machine(), sys.stdout.isatty()
     console = Console(width=None if terminal else _PIPED_WIDTH)
-    chosen = {name: known[name] for name in given.names or known}
+    chosen = {name: known[name] for name in given.names or usual()}
     figures = list(_measured(chosen, Size.TINY if given.tiny else Size.FULL, Console(stderr=True)))
     console.print(table(where, figures))
     if given.json:

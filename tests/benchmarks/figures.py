@@ -75,6 +75,12 @@ def discover() -> dict[str, Benchmark]:
     return found
 
 
+def usual() -> list[str]:
+    """Return the benchmarks that run when none is named: those whose module does not say ``ON_REQUEST``."""
+    modules = {name: importlib.import_module(f"{package.__name__}.{name}") for name in discover()}
+    return [name for name, module in modules.items() if not getattr(module, "ON_REQUEST", False)]
+
+
 def quantile(values: Sequence[float], share: float) -> float:
     """Return the smallest value that at least ``share`` of ``values`` do not exceed."""
     ordered = sorted(values)

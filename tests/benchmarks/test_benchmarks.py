@@ -18,7 +18,7 @@ KNOWN = discover()
 def test_every_benchmark_runs(name: str) -> None:
     figures = list(KNOWN[name](Size.TINY))
     assert figures
-    assert all(value >= 0 for figure in figures for value in figure.values)
+    assert all(value >= 0 or " adds" in figure.name for figure in figures for value in figure.values)
     assert len({figure.name for figure in figures}) >= len(figures) - 1
 
 

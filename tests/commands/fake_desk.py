@@ -32,11 +32,13 @@ from data.grids import GridSpec, Trigger
 from data.market import Candle, Market, MarketKind, Ticker
 from data.orders import Fill, Refused
 from data.values import Millis, Mode
+from engine.clock import ManualClock
 from engine.desk import AssetView, EngineView, EquityPoint, PositionView
 from engine.exchanges.base import ExchangeUnavailable, MarketUnknown, Rights, timeframe_millis
 from engine.grid.plan import GridPlan, Problem
 from engine.outcome import Outcome
 from engine.views import BotStatus, BotView
+from tests.commands.fake_venue import FakeVenue, market_data
 from tests.commands.worlds import (
     DAY,
     NOW,
@@ -69,6 +71,9 @@ class FakeDesk:
         self.tickers: dict[str, Ticker] = {symbol: ticker(symbol) for symbol in self._markets}
         self.filled: dict[int, tuple[Fill, ...]] = {bot.id: sample_fills(bot) for bot in bots}
         self.decided: list[Decision] = [sample_decision(bot, 100 + bot.id) for bot in bots]
+        clock = ManualClock(NOW)
+        self.venue = FakeVenue(self.tickers, clock, self._reach)
+        self.data = market_data(self.venue, clock)
         self.balances: tuple[AssetView, ...] = (
             AssetView(asset="USDT", free=Decimal("8500.25"), locked=Decimal("499.75"), in_bots=Decimal("1000")),
             AssetView(asset="BTC", free=Decimal("0.00410"), locked=Decimal("0.00820"), in_bots=Decimal("0.01230")),

@@ -218,6 +218,7 @@ LOUD = {
     Rule.RECENTRE: ("Bot 1 BTC/USDT lays its grid anew around the price", Lane.TRADE),
     Rule.RECENTRE_HELD: ("Bot 1 BTC/USDT keeps its grid where it is", Lane.DIGEST),
     Rule.CHANGE_GRID: ("How the grid of bot 1 BTC/USDT moves was changed", Lane.DIGEST),
+    Rule.MARKET_PROPOSED: ("? suits a grid", Lane.DIGEST),
     Rule.MARKET_CHANGED: ("The exchange changed the rules of a market", Lane.TRADE),
 }
 

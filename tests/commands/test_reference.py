@@ -46,7 +46,7 @@ def test_every_setting_has_a_row_in_its_section() -> None:
     assert all(f"\n| `{name}` | " in pages for name in setting_names())
     assert all(f"## {name}\n" in pages for name in ("grid", "risk_management", "chat"))
     assert "| `grid.initial_levels` | `10` | " in pages
-    assert "*Not used yet.*" in next(line for line in pages.splitlines() if "`trading.max_concurrent_pairs`" in line)
+    assert "*Not used yet.*" in next(line for line in pages.splitlines() if "`trading.allow_market_switching`" in line)
 
 
 def test_documents_are_made_once_and_then_agree(tmp_path: Path) -> None:

@@ -92,7 +92,10 @@ class _Scope:
 
     def _assign(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
-            for each, its in zip(target.elts, value.elts, strict=True):
+            # Beyond a starred value it is not known which name gets what.
+            for each, its in zip(target.elts, value.elts, strict=False):
+                if isinstance(its, ast.Starred):
+                    break
                 self._assign(each, its)
         elif isinstance(target, ast.Name | ast.Attribute):
             self._learn(ast.unparse(target), self._meant(value))

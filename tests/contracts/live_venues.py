@@ -9,13 +9,14 @@ from pathlib import Path
 from data.accounts import AccountStore
 from data.values import Mode
 from engine.clock import SystemClock
-from engine.exchanges.base import Exchange
+from engine.exchanges.base import Channel, Exchange
 from engine.exchanges.ccxt_live import CcxtExchange
 from engine.exchanges.habits import Habits
 from tests.contracts.perpetual_venues import OnMargin
-from tests.contracts.venues import BALANCES, Venue
+from tests.contracts.venues import BALANCES, Venue, stream_of
 from tests.servers.binance.market import Market
 from tests.servers.binance.server import BinanceServer
+from tests.servers.binance.sockets import Sockets
 
 KEY, SECRET = "key-of-the-tests", "its-secret"
 TICK = Decimal("0.01")
@@ -41,6 +42,22 @@ class LiveVenue(Venue):
     @abstractmethod
     def move(self, symbol: str, bid: Decimal, ask: Decimal) -> None:
         """Set the outside quote of a market, by its unified name."""
+
+    @property
+    @abstractmethod
+    def streams(self) -> Sockets:
+        """The connections that hear market data."""
+
+    async def streaming(self, channel: Channel) -> None:
+        await self.streams.subscribed(stream_of(channel))
+        self.server.begin_minute()
+
+    async def traded(self) -> None:
+        self.market.trade(self.market.ask, "0.5")
+
+    async def next_bar(self) -> None:
+        self.server.begin_minute(next_one=True)
+        self.market.trade(self.market.bid, "0.25")
 
     async def start(self) -> None:
         if not self.server.running:
@@ -98,6 +115,10 @@ class LiveSpotVenue(LiveVenue):
     def market(self) -> Market:
         return self.server.market("BTCUSDT")
 
+    @property
+    def streams(self) -> Sockets:
+        return self.server.streams
+
     def move(self, symbol: str, bid: Decimal, ask: Decimal) -> None:
         self.server.market(symbol.replace("/", "")).move(bid, ask)
 
@@ -119,6 +140,10 @@ class LivePerpetualVenue(OnMargin, LiveVenue):
     @property
     def market(self) -> Market:
         return self.server.perpetual("BTCUSDT")
+
+    @property
+    def streams(self) -> Sockets:
+        return self.server.usdm.streams
 
     def move(self, symbol: str, bid: Decimal, ask: Decimal) -> None:
         self.server.usdm.move(symbol.partition(":")[0].replace("/", ""), bid, ask)

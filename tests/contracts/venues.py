@@ -18,10 +18,11 @@ from data.market import FeeAsset, Fees, MarketKind
 from data.orders import Draft, OrderStatus, OrderType, Purpose
 from data.values import ZERO, Mode, Side
 from engine.clock import ManualClock, SystemClock
-from engine.exchanges.base import Balance, Exchange, Told
+from engine.exchanges.base import Balance, Channel, Exchange, Told
+from engine.exchanges.invented_market import Listing
 from engine.exchanges.paper import PaperExchange
 from engine.exchanges.replayed import ReplayedExchange
-from engine.exchanges.simulated import FEES, Listing, SimulatedExchange
+from engine.exchanges.simulated import FEES, SimulatedExchange
 from engine.risk import Approved
 from tests.servers.binance import BinanceServer
 from tests.servers.binance.market import Market
@@ -36,6 +37,12 @@ T = TypeVar("T")
 def name_of(symbol: str) -> str:
     """Return what Binance calls a market."""
     return symbol.partition(":")[0].replace("/", "")
+
+
+def stream_of(channel: Channel) -> str:
+    """Return what Binance calls a channel."""
+    what = {"candles": f"kline_{channel.timeframe}", "book": "depth@100ms", "trades": "trade"}
+    return f"{name_of(channel.symbol).lower()}@{what[channel.what]}"
 
 
 class Inbox:
@@ -96,6 +103,8 @@ class Venue(ABC):
     """Whether the bid is below the ask; else both are the last price."""
     partial = True
     """Whether an order can fill in part."""
+    books = True
+    """Whether books and trades between others are known."""
 
     def __init__(self, folder: Path) -> None:
         self.inbox = Inbox()
@@ -132,6 +141,18 @@ class Venue(ABC):
     @abstractmethod
     async def ticked(self, symbol: str) -> None:
         """Move a market until a ticker of it could have been seen."""
+
+    @abstractmethod
+    async def traded(self) -> None:
+        """Let others trade on the market of the suite."""
+
+    @abstractmethod
+    async def next_bar(self) -> None:
+        """Let a minute end, and others trade in the next one."""
+
+    @abstractmethod
+    async def streaming(self, channel: Channel) -> None:
+        """Wait until what happens on a channel that is observed will be told."""
 
     async def near(self, side: Side) -> Decimal:
         """Return the price closest to the market at which a maker order of ``side`` rests."""
@@ -218,6 +239,15 @@ class SimulatedVenue(Venue):
         self.clock.advance(5_000)
         await self.inbox.until(lambda: self.inbox.tickers(symbol) or None)
 
+    async def streaming(self, channel: Channel) -> None:
+        await asyncio.sleep(0)
+
+    async def traded(self) -> None:
+        self.clock.advance(5_000)
+
+    async def next_bar(self) -> None:
+        self.clock.advance(MINUTE - self.clock.now() % MINUTE + 5_000)
+
     async def _until(self, client_id: str, enough: Callable[[Decimal, Decimal], bool]) -> None:
         for _ in range(20 * 17_280):
             self.clock.advance(5_000)
@@ -251,6 +281,17 @@ class PaperVenue(Venue):
     async def subscribed(self, stream: str) -> None:
         """Wait until the adapter listens to a stream."""
         await self.server.streams.subscribed(stream)
+
+    async def streaming(self, channel: Channel) -> None:
+        await self.subscribed(stream_of(channel))
+        self.server.begin_minute()
+
+    async def traded(self) -> None:
+        self.market.trade(self.market.ask, "0.5")
+
+    async def next_bar(self) -> None:
+        self.server.begin_minute(next_one=True)
+        self.market.trade(self.market.bid, "0.25")
 
     async def start(self) -> None:
         if not self.server.running:
@@ -296,7 +337,7 @@ class PaperVenue(Venue):
 class ReplayedVenue(Venue):
     """Recorded minutes on a clock turned by hand: every bar swings by two per cent, half a month lies behind."""
 
-    other, spread, partial = None, False, False
+    other, spread, partial, books = None, False, False, False
     BEFORE, AFTER = 15 * 1440, 1440
     LISTING = SimulatedVenue.LISTINGS[0]
 
@@ -337,6 +378,15 @@ class ReplayedVenue(Venue):
 
     async def touch(self, client_id: str) -> None:
         raise NotImplementedError("touching fills nothing here")
+
+    async def streaming(self, channel: Channel) -> None:
+        await asyncio.sleep(0)
+
+    async def traded(self) -> None:
+        self.clock.advance(MINUTE)
+
+    async def next_bar(self) -> None:
+        self.clock.advance(MINUTE)
 
     async def ticked(self, symbol: str) -> None:
         self.clock.advance(MINUTE)

@@ -28,6 +28,7 @@ from engine.exchanges.base import (
 )
 from engine.exchanges.matching import Matching
 from engine.risk import Approved
+from tests.engine.blind import Blind
 
 D = Decimal
 NOW = 1_700_000_000_000
@@ -49,7 +50,7 @@ PERPETUAL = msgspec.structs.replace(
 SPEC = GridSpec(symbol=SYMBOL, lower=D(90), upper=D(110), levels=11, spacing=Spacing.ARITHMETIC, investment=D(1_000))
 
 
-class FakeExchange(SpotOnly):
+class FakeExchange(SpotOnly, Blind):
     """One account on one market. Fill ``faults`` to make the next submits go wrong."""
 
     name = "fake"

@@ -14,6 +14,7 @@ from data.orders import OrderStatus
 from data.values import Mode
 from engine.accounts.reconcile import reconcile
 from engine.clock import ManualClock
+from engine.markets.service import MarketService
 from engine.outcome import Outcome
 from engine.risk import RiskLimits
 from engine.runner import Runner, load_engine
@@ -21,6 +22,12 @@ from engine.state import Bot
 from tests.engine.fake_exchange import NOW, SPEC, FakeExchange
 
 LIMITS = RiskLimits(stale_millis=1 << 50)
+
+
+def market_data(runner: Runner) -> MarketService:
+    """Return a market service over the first exchange of a runner."""
+    tickers = runner.engine.state.tickers
+    return MarketService(runner.exchange, runner.clock, streamed=tickers.get, most_bytes=10_000_000)
 
 
 class Live:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from data.advice import Advice, OrdersAdvised, TradingState, TradingStateAdvised
+from data.advice import Advice, MarketProposed, OrdersAdvised, TradingState, TradingStateAdvised, What
 from data.events import (
     AdvicePosted,
     EngineStarted,
@@ -279,13 +279,13 @@ class World:
 
     def advise(self, a: int, b: int) -> None:
         """Let an agent speak, sometimes too late."""
-        what: OrdersAdvised | TradingStateAdvised = OrdersAdvised(bot=1 + a % (len(self.state.bots) + 1))
+        proposed = MarketProposed(symbol="C/USDT", lower=D(1), upper=D(2 + a), levels=2 + b % 9, investment=D(b))
+        what: What = proposed if b % 4 == 1 else OrdersAdvised(bot=1 + a % (len(self.state.bots) + 1))
         if b % 4 == 0:
             wanted = (TradingState.ACTIVE, TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED)[a % 4]
             what = TradingStateAdvised(state=wanted, peak_equity=D(a), day_start_equity=D(b), day=19_000)
-        advice = Advice(
-            agent="t", what=what, confidence=ONE, reason="t", evidence={"a": "b"}, expires_at=self.now + 5 - b % 7
-        )
+        until = self.now + 5 - b % 7
+        advice = Advice(agent="t", what=what, confidence=ONE, reason="t", evidence={"a": "b"}, expires_at=until)
         self.step(AdvicePosted(at=self.now, advice=advice))
 
     def wait(self, a: int, b: int) -> None:

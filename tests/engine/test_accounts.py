@@ -23,7 +23,7 @@ from engine.front_desk import FrontDesk
 from engine.runner import Runner, load_engine
 from engine.views import BotStatus
 from tests.engine.fake_exchange import NOW, SPEC, SYMBOL, FakeExchange
-from tests.engine.live import LIMITS, Live, living
+from tests.engine.live import LIMITS, Live, living, market_data
 
 D = Decimal
 BOTH = msgspec.structs.replace(LIMITS, armed=(Mode.SHADOW, Mode.TESTNET))
@@ -116,7 +116,14 @@ async def test_an_account_that_is_down_does_not_stop_the_other(down: Mode) -> No
 async def test_people_see_each_account_by_itself() -> None:
     async with two() as both:
         await reconcile_all(both.runner)
-        desk = FrontDesk(both.runner, EquityStore(Database.in_memory()), version="1", mode=Mode.TESTNET, max_bots=5)
+        desk = FrontDesk(
+            both.runner,
+            EquityStore(Database.in_memory()),
+            market_data(both.runner),
+            version="1",
+            mode=Mode.TESTNET,
+            max_bots=5,
+        )
         both.shadow.down = True
         with pytest.raises(ExchangeUnavailable):
             await reconcile_all(both.runner)
@@ -181,7 +188,9 @@ async def test_a_mode_without_an_account_is_named() -> None:
         await runner.connect()
         with pytest.raises(NoAccount, match="no account for shadow bots"):
             runner.account(Mode.SHADOW)
-        desk = FrontDesk(runner, EquityStore(Database.in_memory()), version="1", mode=Mode.TESTNET, max_bots=5)
+        desk = FrontDesk(
+            runner, EquityStore(Database.in_memory()), market_data(runner), version="1", mode=Mode.TESTNET, max_bots=5
+        )
         (problem,) = (await desk.plan(SPEC)).problems
         assert (problem.field, problem.accepted) == ("mode", "testnet")
         await runner.ask(ResumeBot(at=NOW, by="t", bot=1))

@@ -35,7 +35,7 @@ from engine.grid.sizing import plan_grid
 from engine.risk import RiskLimits
 from engine.views import BotStatus
 from tests.engine.fake_exchange import MARKET, NOW, SPEC, SYMBOL
-from tests.engine.live import LIMITS, living
+from tests.engine.live import LIMITS, living, market_data
 from tests.engine.test_core import Desk
 
 D = Decimal
@@ -137,7 +137,14 @@ def test_the_smallest_grid_that_pays_fees_in_base_keeps_both_legs_for_ever() -> 
 
 async def test_the_same_money_is_not_promised_to_two_bots_at_once() -> None:
     async with living() as live:
-        desk = FrontDesk(live.runner, EquityStore(Database.in_memory()), version="t", mode=Mode.SHADOW, max_bots=5)
+        desk = FrontDesk(
+            live.runner,
+            EquityStore(Database.in_memory()),
+            market_data(live.runner),
+            version="t",
+            mode=Mode.SHADOW,
+            max_bots=5,
+        )
         spec = msgspec.structs.replace(SPEC, investment=D(3_000))
         assert (await desk.plan(spec)).problems == ()
         controls = [StartBot(at=NOW, by="t", plan=plan, spec=spec, market=MARKET) for plan in ("p", "q")]

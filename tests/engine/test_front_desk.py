@@ -25,7 +25,7 @@ from engine.grid.plan import Problem
 from engine.risk import RiskLimits
 from engine.views import BotStatus
 from tests.engine.fake_exchange import MARKET, NOW, SPEC, SYMBOL, FakeExchange
-from tests.engine.live import LIMITS, Live, living
+from tests.engine.live import LIMITS, Live, living, market_data
 
 D = Decimal
 
@@ -45,7 +45,14 @@ def desk_of(
 ) -> FrontDesk:
     store = EquityStore(Database.in_memory())
     return FrontDesk(
-        live.runner, store, version="1", mode=Mode.SHADOW, max_bots=max_bots, min_order=min_order, allocation=allocation
+        live.runner,
+        store,
+        market_data(live.runner),
+        version="1",
+        mode=Mode.SHADOW,
+        max_bots=max_bots,
+        min_order=min_order,
+        allocation=allocation,
     )
 
 
@@ -235,7 +242,7 @@ async def test_the_journal_is_read_newest_first() -> None:
 async def test_the_equity_of_a_chart_is_thinned() -> None:
     async with limited() as (live, _):
         store = EquityStore(Database.in_memory())
-        desk = FrontDesk(live.runner, store, version="1", mode=Mode.SHADOW, max_bots=1)
+        desk = FrontDesk(live.runner, store, market_data(live.runner), version="1", mode=Mode.SHADOW, max_bots=1)
         store.append(EquityPoint(at=at, bot=1, equity=D(at), price=D(1)) for at in range(CHART_POINTS * 2))
         drawn = desk.equity(1, 100)
         assert len(drawn) <= CHART_POINTS

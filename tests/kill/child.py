@@ -38,6 +38,7 @@ from engine.exchanges.base import (
 from engine.risk import Approved, RiskLimits
 from engine.runner import Runner, load_engine, save_checkpoint
 from engine.state import freeze
+from tests.engine.blind import Blind
 from tests.kill import wire
 from tests.kill.exchange import SYMBOL
 from tests.kill.nursery import rear
@@ -48,7 +49,7 @@ LIMITS = RiskLimits(max_total_exposure=Decimal(20_000), stale_millis=1 << 50)
 EPOCH: Millis = 1_700_000_000_000
 
 
-class RemoteExchange(SpotOnly):
+class RemoteExchange(SpotOnly, Blind):
     """The exchange in the other process."""
 
     name = "kill"

@@ -37,6 +37,7 @@ from engine.front_desk import FrontDesk
 from engine.risk import Approved
 from engine.runner import Runner, load_engine, save_checkpoint
 from engine.views import BotStatus
+from tests.engine.live import market_data
 from tests.kill.nursery import rear
 from tests.kill.reaper import MortalJournal, Orders, Reaper
 from tests.kill_live.exchange import PERPETUAL, SPOT
@@ -92,6 +93,7 @@ class Life:
         self._desk = FrontDesk(
             self.runner,
             EquityStore(database),
+            market_data(self.runner),
             version="kill",
             mode=Mode.TESTNET,
             max_bots=settings.risk_management.max_bots,

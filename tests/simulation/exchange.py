@@ -27,6 +27,7 @@ from engine.exchanges.base import (
     Unknown,
 )
 from engine.risk import Approved
+from tests.engine.blind import Blind
 from tests.simulation.truth import Happening, Truth
 from tests.simulation.virtual import Time, VirtualClock
 from tests.simulation.weather import PATIENCE, RECEIVE_WINDOW, Weather
@@ -34,7 +35,7 @@ from tests.simulation.weather import PATIENCE, RECEIVE_WINDOW, Weather
 T = TypeVar("T")
 
 
-class SimulatedExchange(SpotOnly):
+class SimulatedExchange(SpotOnly, Blind):
     """One adapter, of one life. Requests under way arrive even when the engine that sent them is gone."""
 
     name = "simulation"

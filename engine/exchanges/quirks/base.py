@@ -10,13 +10,16 @@ from typing import Any, NamedTuple
 import msgspec
 
 from data.events import RejectReason
-from data.market import MarketKind, Tier
+from data.market import Candle, MarketKind, Tier
 from data.values import Millis, Side
 from engine.exchanges.faults import Rule
 from engine.exchanges.pacing import Counted, Limit
 
 Params = Mapping[str, Any]
 """Extra parameters of a ccxt call; empty where the exchange has nothing of the kind."""
+
+Weight = int | Callable[..., int]
+"""What a call costs: a number, or a function of the call's arguments."""
 
 
 class KeyRights(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +40,17 @@ class Best(NamedTuple):
     """The exchange's own name of it."""
     bid: str
     ask: str
+
+
+class Told(NamedTuple):
+    """A bar as the message of a stream tells it."""
+
+    market: str
+    """The exchange's own name of it."""
+    interval: str
+    """The exchange's own name of it."""
+    candle: Candle
+    closed: bool
 
 
 class Moved(msgspec.Struct, frozen=True):
@@ -74,8 +88,17 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     # -- pacing
     limits: tuple[Limit, ...] = (Limit(counts=Counted.REQUESTS, most=300, seconds=60),)
     """Of the host that serves this kind, as the exchange publishes them."""
-    weights: Mapping[str, int] = {}
+    weights: Mapping[str, Weight] = {}
     """Weight of a ccxt call by its name, such as ``fetch_order``; 1 where it is not listed."""
+
+    # -- market data
+    tickers: str = ""
+    """The ccxt method of the exchange's own endpoint behind ``fetch_tickers``: its thousands of rows are read some at a
+    time, so that nothing waits for all. Empty: ``fetch_tickers`` itself."""
+    depths: tuple[int, ...] = ()
+    """How many levels of a book can be asked for, ascending; empty: any number."""
+    snapshot: int = 0
+    """Levels of the snapshot that a streamed book is built on; 0: what ccxt asks for."""
 
     # -- what a ccxt object for this kind is made with
     options: Params = {}
@@ -123,9 +146,10 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     trades_kept: Millis = 0
     """How long own trades can be asked for; 0: for ever."""
 
-    def weight(self, call: str) -> int:
-        """Return what a ccxt call weighs."""
-        return self.weights.get(call, 1)
+    def weight(self, call: str, *args: Any) -> int:
+        """Return what a ccxt call with these arguments weighs."""
+        weight = self.weights.get(call, 1)
+        return weight(*args) if callable(weight) else weight
 
 
 class Quirks(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,6 +175,11 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     best: Callable[[Mapping[str, Any]], Best | None] | None = None
     """Finds best prices in the message of a stream that tells nothing else: read here, they are known in a quarter of
     the time that ccxt takes to make a ticker of them. None: ccxt reads them."""
+    bar: Callable[[Mapping[str, Any]], Told | None] | None = None
+    """Finds a bar, and whether it closed, in the message of a stream; None: ccxt reads them, and whether one closed is
+    found out by asking when the next one opens."""
+    trades_numbered: bool = False
+    """Whether the ids of public trades of one market are numbers that go up one by one."""
     money_moved: Callable[[Mapping[str, Any]], list[Moved]] | None = None
     """Finds in an event of a user stream what came into the account or left it by other ways than trading."""
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from data.events import RejectReason
+from data.market import Candle
 from data.values import ZERO, Millis
 from engine.exchanges.faults import (
     AlreadyThere,
@@ -20,7 +21,7 @@ from engine.exchanges.faults import (
     Unavailable,
 )
 from engine.exchanges.pacing import Counted, Limit
-from engine.exchanges.quirks.base import Best, KeyRights, Maker, Moved, Part, Quirks, Terms
+from engine.exchanges.quirks.base import Best, KeyRights, Maker, Moved, Part, Quirks, Terms, Told
 from engine.exchanges.tiers import BY_BASE
 
 
@@ -159,6 +160,14 @@ def _best(message: Mapping[str, Any]) -> Best | None:
     return None
 
 
+def _bar(message: Mapping[str, Any]) -> Told | None:
+    if message.get("e") != "kline":
+        return None
+    bar = message["k"]
+    prices = (Decimal(bar[name]) for name in ("o", "h", "l", "c", "v"))
+    return Told(bar["s"], bar["i"], Candle(int(bar["t"]), *prices), closed=bool(bar["x"]))
+
+
 _OWN_ORDERS_STAY = {"selfTradePreventionMode": "EXPIRE_TAKER"}
 
 
@@ -185,6 +194,20 @@ def _placed(exchange: Any, told: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _by_limit(default: int, *steps: tuple[int, int]) -> Callable[[int | None], int]:
+    """Return the weight of a call whose limit is at most the first number of a step; beyond all, of the last one."""
+
+    def weigh(limit: int | None) -> int:
+        asked = default if limit is None else limit
+        return next((weight for most, weight in steps if asked <= most), steps[-1][1])
+
+    return weigh
+
+
+_SPOT_DEPTH = _by_limit(100, (100, 5), (500, 25), (1000, 50), (5000, 250))
+_USDM_DEPTH = _by_limit(500, (50, 2), (100, 5), (500, 10), (1000, 20))
+_USDM_BARS = _by_limit(500, (99, 1), (499, 2), (1000, 5), (1500, 10))
+
 _DAY: Millis = 86_400_000
 _QUIET = {
     "fetchCurrencies": False,
@@ -192,11 +215,16 @@ _QUIET = {
     "warnOnFetchOpenOrdersWithoutSymbol": False,
     # ccxt's ten seconds would let an order arrive that was already taken for lost.
     "recvWindow": 5_000,
+    # As many levels as a streamed book may ever hold: those that ccxt cuts off would be missed when others go.
+    "watchOrderBookLimit": 20_000,
 }
+_SNAPSHOT = 1000
 QUIRKS = Quirks(
     rules=_RULES,
     longest_client_id=36,
     best=_best,
+    bar=_bar,
+    trades_numbered=True,
     money_moved=_money_moved,
     stream_ends=frozenset({"eventStreamTerminated", "listenKeyExpired"}),
     key_rights=_key_rights,
@@ -218,10 +246,19 @@ QUIRKS = Quirks(
             "fetch_trading_fee": 20,
             "fetch_ohlcv": 2,
             "fetch_ticker": 2,
+            "fetch_tickers": 80,
+            "fetch_trades": 25,
             "fetch_bids_asks": 4,
-            "fetch_order_book": 5,
+            "fetch_order_book": lambda symbol, limit=None, *_: _SPOT_DEPTH(limit),
         },
-        options={**_QUIET, "defaultType": "spot", "fetchMarkets": {"types": ["spot"]}},
+        tickers="public_get_ticker_24hr",
+        snapshot=_SNAPSHOT,
+        options={
+            **_QUIET,
+            "defaultType": "spot",
+            "fetchMarkets": {"types": ["spot"]},
+            "fetchTradesMethod": "publicGetTrades",
+        },
         wallet="spot",
         maker=Maker(
             call="private_post_order",
@@ -244,19 +281,25 @@ QUIRKS = Quirks(
             "fetch_balance": 5,
             "fetch_orders": 5,
             "fetch_my_trades": 5,
-            "fetch_ohlcv": 10,
+            "fetch_ohlcv": lambda symbol, timeframe, since=None, limit=None, *_: _USDM_BARS(limit),
+            "fetch_tickers": 40,
+            "fetch_trades": 5,
             "fetch_bids_asks": 5,
-            "fetch_order_book": 20,
+            "fetch_order_book": lambda symbol, limit=None, *_: _USDM_DEPTH(limit),
             "fetch_positions": 5,
             "fetch_position_mode": 30,
             "fetch_funding_history": 30,
             "fetch_trading_fee": 20,
             "count_down": 10,
         },
+        tickers="fapipublic_get_ticker_24hr",
+        depths=(5, 10, 20, 50, 100, 500, 1000),
+        snapshot=_SNAPSHOT,
         options={
             **_QUIET,
             "defaultType": "swap",
             "fetchMarkets": {"types": ["linear"]},
+            "fetchTradesMethod": "fapiPublicGetTrades",
             "watchPositions": {"fetchPositionsSnapshot": False, "awaitPositionsSnapshot": False},
         },
         # The sandbox of the futures is closed; demo trading took its place.

@@ -67,7 +67,7 @@ async def test_an_unknown_section_lists_the_known_ones() -> None:
 
 async def test_what_nothing_acts_on_is_marked() -> None:
     rows = {name: value for name, value in (await Stage().table("/settings trading", "olga")).rows}
-    assert rows["trading.max_concurrent_pairs"] == "2 (not used yet)"
+    assert rows["trading.market_switch_cooldown_minutes"] == "30 (not used yet)"
     assert rows["trading.capital_per_pair_usd"] == "8"
 
 

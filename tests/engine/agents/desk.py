@@ -13,12 +13,14 @@ from data.market import Candle, Fees, Filters, Market, MarketKind, Ticker
 from data.orders import Fill
 from data.values import ZERO, Millis, Mode
 from engine.booking.apply import apply
+from engine.clock import ManualClock
 from engine.desk import AssetView, EngineView, EquityPoint, PositionView
 from engine.exchanges.base import ExchangeUnavailable, MarketUnknown, Rights
 from engine.grid.plan import GridPlan
 from engine.outcome import Outcome
 from engine.state import EngineState
 from engine.views import BotStatus, BotView, RangePosition, SlotView
+from tests.commands.fake_venue import FakeVenue, market_data
 
 D = Decimal
 MARKET = Market(
@@ -79,6 +81,8 @@ class ShownDesk:
         self.shown: tuple[BotView, ...] = ()
         self.held = {"USDT": D(quote)}
         self.prices: dict[str, Ticker] = {}
+        clock = ManualClock()
+        self.data = market_data(FakeVenue(self.prices, clock, lambda: None), clock)
         self.open_positions: tuple[PositionView, ...] = ()
         self.reachable = True
         self.connected = True

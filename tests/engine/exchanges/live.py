@@ -16,7 +16,9 @@ from engine.risk import Approved
 from tests.contracts.live_venues import LivePerpetualVenue, LiveSpotVenue, LiveVenue
 from tests.contracts.venues import Inbox
 
-HASTY = Habits(silence_seconds=0.3, probe_seconds=0.2, settling_seconds=0.1, poll_seconds=0.2)
+HASTY = Habits(
+    silence_seconds=0.3, probe_seconds=0.2, settling_seconds=0.1, poll_seconds=0.2, trade_silence_seconds=0.3
+)
 V = TypeVar("V", bound=LiveVenue)
 
 

@@ -22,7 +22,7 @@ from tests.servers.loopback import cut
 
 Answer = Callable[[Call], Any]
 _SIGNING = frozenset({"timestamp", "recvWindow", "signature"})
-_MISTAKES = frozenset(range(-1136, -1099)) - {-1121} | {-1000, -1022}
+_MISTAKES = frozenset(range(-1136, -1099)) - {-1121} | {-1000, -1022, -4021}
 _STATUS = "/sapi/v1/system/status"
 _HTML = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center></body></html>"
 _TIMEOUT = Refusal(

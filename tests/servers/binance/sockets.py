@@ -91,6 +91,8 @@ class Sockets:
     def __init__(self, faults: FaultScript, mistakes: list[str]) -> None:
         self.peers: dict[Peer, None] = {}
         self.accepting = True
+        self.joined: Callable[[str], None] = lambda stream: None
+        """Told of every stream that somebody begins to hear when nobody did."""
         self._faults = faults
         self._mistakes = mistakes
         self._listeners: dict[str, dict[Peer, None]] = {}
@@ -147,6 +149,8 @@ class Sockets:
 
     def join(self, peer: Peer, stream: str) -> None:
         """Let a connection hear a stream."""
+        if not self.heard(stream):
+            self.joined(stream)
         peer.streams[stream] = None
         self._listeners.setdefault(stream, {})[peer] = None
 

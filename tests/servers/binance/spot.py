@@ -39,6 +39,7 @@ class Spot:
         market = self.markets[spec.symbol] = Market(spec, self, self.now)
         self.tapes[spec.symbol] = Tape(self.now, eight)
         market.move(bid, ask)
+        self.tapes[spec.symbol].opened = market.last
         return market
 
     def market(self, symbol: str) -> Market:

@@ -243,7 +243,10 @@ def _weigh_depth(params: dict[str, str]) -> int:
 
 
 def _weigh_day(params: dict[str, str]) -> int:
-    return 2 if "symbol" in params else 40 if "symbols" in params else 80
+    if "symbols" not in params:
+        return 2 if "symbol" in params else 80
+    asked = params["symbols"].count(",") + 1
+    return next(weight for most, weight in ((20, 2), (100, 40), (1 << 62, 80)) if asked <= most)
 
 
 def _weigh_price(params: dict[str, str]) -> int:

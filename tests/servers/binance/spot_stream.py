@@ -62,6 +62,7 @@ class MarketStreams:
         self._candles: dict[str, int] = {}
         spot.on_trade = self._traded
         spot.on_quote = self._quoted
+        sockets.joined = self._joined
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Hold a market stream, with streams of its address already subscribed."""
@@ -143,9 +144,15 @@ class MarketStreams:
             else:
                 self._books.pop(stream, None)
 
+    def _joined(self, stream: str) -> None:
+        """Remember the book that the first difference goes on from."""
+        market = self._spot.markets.get(stream.partition("@")[0].upper())
+        if market is not None and "@depth" in stream:
+            self._books[stream] = market.update_id, _sides(market)
+
     def _difference(self, market: Market, stream: str) -> Json:
-        before, books = self._books.get(stream, (market.update_id - 1, {"b": {}, "a": {}}))
-        now = {"b": dict(market.depth("BUY")), "a": dict(market.depth("SELL"))}
+        before, books = self._books[stream]
+        now = _sides(market)
         changes = {
             side: [[eight(p), eight(q)] for p, q in now[side].items() if books[side].get(p) != q]
             + [[eight(p), eight(Decimal(0))] for p in books[side] if p not in now[side]]
@@ -154,6 +161,10 @@ class MarketStreams:
         self._books[stream] = (market.update_id, now)
         head = {"e": "depthUpdate", "E": self._spot.now(), "s": market.spec.symbol}
         return {**head, "U": before + 1, "u": market.update_id, **changes}
+
+
+def _sides(market: Market) -> dict[str, dict[Decimal, Decimal]]:
+    return {"b": dict(market.depth("BUY")), "a": dict(market.depth("SELL"))}
 
 
 class UserStreams:

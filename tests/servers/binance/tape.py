@@ -61,6 +61,8 @@ class Tape:
         self.trades: deque[Trade] = deque(maxlen=5_000)
         self.bars: list[list[Any]] = []
         """Rows served instead of what was traded, where a test sets them."""
+        self.opened: Decimal | None = None
+        """Where the price stood before the first trade."""
         self._minutes: dict[int, Bar] = {}
         self._now = now
         self._write = write
@@ -131,7 +133,7 @@ class Tape:
         earlier = [bar.last for opened_at, bar in self._minutes.items() if opened_at < moment]
         if earlier:
             return earlier[-1]
-        return next((bar.first for bar in self._minutes.values()), fallback)
+        return fallback if self.opened is None else self.opened
 
     def _from_trades(self, bar: Bar, length: int) -> Bar:
         for trade in self.trades:

@@ -32,6 +32,8 @@ class Futures:
         self.pinned: set[str] = set()
         """Markets whose mark price a test sets; the others follow the middle of the book."""
         self.funding: dict[str, list[Json]] = {}
+        self.outside_interest: dict[str, Decimal] = {}
+        """What outsiders hold long, and others of them short."""
         self.members: dict[str, Member] = {}
         self.numbers = count(8_389_765_000)
         """Ids of orders."""
@@ -60,9 +62,11 @@ class Futures:
         market = self.markets[symbol] = Market(contract.spec, self, self.now)
         self.tapes[symbol] = Tape(self.now, lambda value: f"{value:.{digits(tick)}f}")
         self.marks[symbol], self.funding[symbol] = ZERO, []
+        self.outside_interest[symbol] = Decimal(10_000)
         for member in self.members.values():
             member.account.add(contract)
         market.move(bid, ask)
+        self.tapes[symbol].opened = market.last
         return market
 
     def market(self, symbol: str) -> Market:
@@ -71,6 +75,11 @@ class Futures:
         if market is None or not market.spec.listed:
             raise Refusal(-1121, "Invalid symbol.")
         return market
+
+    def open_interest(self, symbol: str) -> Decimal:
+        """Return all that is held long."""
+        held = (member.account.positions[symbol].quantity for member in self.members.values())
+        return self.outside_interest[symbol] + sum((each for each in held if each > 0), ZERO)
 
     def member(self, name: str = "main") -> Member:
         """Return an account's holder, made at the first call."""

@@ -15,9 +15,12 @@ from tests.servers.binance.usdm_checks import CONDITIONAL
 from tests.servers.binance.usdm_contracts import Contract
 from tests.servers.binance.usdm_engine import Futures
 from tests.servers.binance.usdm_words import digits
-from tests.servers.binance.words import ZERO, Json
+from tests.servers.binance.words import ZERO, Json, Refusal
 
+Weight = int | Callable[[dict[str, str]], int]
 EIGHT_HOURS = 28_800_000
+_DEPTHS = {5: 2, 10: 2, 20: 2, 50: 2, 100: 5, 500: 10, 1_000: 20}
+"""How many levels may be asked for, and what that weighs."""
 _DAY = 86_400_000
 
 
@@ -29,20 +32,21 @@ class UsdmPublic:
         self._limits = limits
         one = {"symbol"}
 
-        def add(path: str, answer: Callable[[Call], Any], weight: int = 1, **names: Any) -> None:
+        def add(path: str, answer: Callable[[Call], Any], weight: Weight = 1, **names: Any) -> None:
             rest.add("GET", f"/fapi/v1/{path}", answer, limits, weight=weight, **names)
 
         add("ping", lambda call: {})
         add("time", lambda call: {"serverTime": futures.now()})
         add("exchangeInfo", self.information)
-        add("depth", self.depth, 5, needs=one, may={"limit"})
+        add("depth", self.depth, _weigh_depth, needs=one, may={"limit"})
         add("trades", self.trades, 5, needs=one, may={"limit"})
         candles = {"startTime", "endTime", "limit"}
-        add("klines", self.klines, 2, needs={"symbol", "interval"}, may=candles)
-        add("ticker/24hr", self.day, may=one)
+        add("klines", self.klines, _weigh_klines, needs={"symbol", "interval"}, may=candles)
+        add("ticker/24hr", self.day, _weigh_day, may=one)
         add("ticker/price", self.price, may=one)
         add("ticker/bookTicker", self.best, 2, may=one)
         add("premiumIndex", self.premium, may=one)
+        add("openInterest", self.interest, needs=one)
         add("fundingRate", self.rates, may={"symbol", "startTime", "endTime", "limit"})
         add("fundingInfo", lambda call: [])
 
@@ -62,7 +66,9 @@ class UsdmPublic:
     def depth(self, call: Call) -> Json:
         """Tell the book."""
         market = self._futures.market(call.text("symbol"))
-        limit = call.integer("limit", 500, least=1, most=1_000)
+        limit = call.integer("limit", 500)
+        if limit not in _DEPTHS:
+            raise Refusal(-4021, f"'{limit}' is not valid depth limit.")
         now = self._futures.now()
         return {"lastUpdateId": market.update_id, "E": now, "T": now} | levels_json(market, limit)
 
@@ -110,6 +116,12 @@ class UsdmPublic:
     def premium(self, call: Call) -> Json | list[Json]:
         """Tell mark price and funding."""
         return self._each(call, lambda market: premium_json(self._futures, market.spec.symbol))
+
+    def interest(self, call: Call) -> Json:
+        """Tell the size of all open positions."""
+        market = self._futures.market(call.text("symbol"))
+        held = amount(self._futures.open_interest(market.spec.symbol), market)
+        return {"openInterest": held, "symbol": market.spec.symbol, "time": self._futures.now()}
 
     def rates(self, call: Call) -> list[Json]:
         """Tell what funding was settled at."""
@@ -241,3 +253,20 @@ def _filters(contract: Contract) -> list[Json]:
             "multiplierDecimal": "4",
         },
     ]
+
+
+def _limit(params: dict[str, str]) -> int:
+    limit = params.get("limit", "500")
+    return int(limit) if limit.isdigit() else 500
+
+
+def _weigh_depth(params: dict[str, str]) -> int:
+    return _DEPTHS.get(_limit(params), 1)
+
+
+def _weigh_klines(params: dict[str, str]) -> int:
+    return next(weight for most, weight in ((99, 1), (499, 2), (1_000, 5), (1 << 62, 10)) if _limit(params) <= most)
+
+
+def _weigh_day(params: dict[str, str]) -> int:
+    return 1 if "symbol" in params else 40

@@ -32,6 +32,7 @@ class UsdmStreams:
         futures.on_trade = self._traded
         futures.on_quote = self._quoted
         futures.on_mark = self._marked
+        sockets.joined = self._joined
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Hold a market stream; which streams there are depends on the address."""
@@ -115,11 +116,17 @@ class UsdmStreams:
             else:
                 self._books.pop(stream, None)
 
+    def _joined(self, stream: str) -> None:
+        """Remember the book that the first difference goes on from."""
+        market = self._futures.markets.get(stream.partition("@")[0].upper())
+        if market is not None and "@depth" in stream:
+            self._books[stream] = market.update_id, _sides(market)
+
     def _depth(self, stream: str, market: Market, size: int | None) -> None:
         now, number = self._futures.now(), market.update_id
         levels = levels_json(market, size or 1_000)
-        before, books = self._books.get(stream, (number - 1, {"bids": {}, "asks": {}}))
-        current = {side: dict(rows) for side, rows in levels.items()}
+        before, books = self._books[stream]
+        current = _sides(market)
         if size is None:
             zero = amount(Decimal(0), market)
             for side, rows in current.items():
@@ -129,3 +136,7 @@ class UsdmStreams:
         head = {"e": "depthUpdate", "E": now, "T": now, "s": market.spec.symbol}
         tail = {"U": before + 1, "u": number, "pu": before, "b": levels["bids"], "a": levels["asks"]}
         self._sockets.publish(stream, head | tail)
+
+
+def _sides(market: Market) -> dict[str, dict[str, str]]:
+    return {side: dict(rows) for side, rows in levels_json(market, 1_000).items()}

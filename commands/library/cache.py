@@ -1,0 +1,46 @@
+"""See how much the exchange is spared by what is remembered."""
+
+from __future__ import annotations
+
+from commands.context import Context
+from commands.plan import Answer
+from commands.registry import command
+from commands.reply import Button, Table
+from config.language import _
+from data.cache.metrics import KindMetrics
+
+_MEGABYTE = 1_000_000
+
+
+@command(group="System")
+async def cache(ctx: Context) -> Answer:
+    """See how often market data came from memory instead of the exchange
+
+    Questions at once count as one; what is asked for ahead of need is counted apart, with the share of it that was
+    used.
+    """
+    metrics = ctx.desk.data.metrics()
+    kinds = sorted(metrics.kinds.items(), key=lambda each: -each[1].asked)
+    rows = [_row(name.replace("_", " "), each) for name, each in kinds if each.asked or each.entries]
+    used = _("{used} of {most} MB in use, {streams} streams.").format(
+        used=f"{metrics.bytes / _MEGABYTE:.1f}",
+        most=f"{metrics.most_bytes / _MEGABYTE:.0f}",
+        streams=len(ctx.desk.data.channels),
+    )
+    return Table(
+        title=_("Market data from memory: {share}").format(share=_share(metrics.total.hit_rate)),
+        columns=(_("Data"), _("Asked"), _("From memory"), _("Calls saved"), _("Ahead of need"), _("Kept")),
+        rows=tuple(rows + ([_row(_("all"), metrics.total)] if len(rows) > 1 else [])),
+        note=used,
+        empty=_("Nobody has asked for anything yet."),
+        buttons=(Button(_("Refresh"), "/cache"), Button(_("Status"), "/status")),
+    )
+
+
+def _row(name: str, of: KindMetrics) -> tuple[str, ...]:
+    ahead = f"{of.prefetches:,} ({_share(of.precision)})" if of.prefetches else "–"
+    return (name, f"{of.asked:,}", _share(of.hit_rate), f"{of.calls_saved:,}", ahead, f"{of.entries:,}")
+
+
+def _share(part: float) -> str:
+    return f"{part * 100:.0f} %"

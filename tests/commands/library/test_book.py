@@ -1,0 +1,49 @@
+"""/book."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.markets.service import Stale
+from tests.commands.fake_desk import FakeDesk
+from tests.commands.library.stage import Stage, lines
+
+
+async def test_both_sides_are_listed_with_growing_sums() -> None:
+    table = await Stage().table("/book BTC/USDT 3")
+    assert [row[1] for row in table.rows] == ["1 (1)", "1 (2)", "1 (3)"]
+    assert [row[3] for row in table.rows] == ["2 (2)", "2 (4)", "2 (6)"]
+    assert float(table.rows[0][0]) < float(table.rows[0][2])
+    assert float(table.rows[1][0]) < float(table.rows[0][0])
+    assert "33.33 % of it are bids" in table.note
+    assert "Seen 0 s ago." in table.note
+    assert lines(table) == ["/book BTC/USDT 3", "/market BTC/USDT", "/chart BTC/USDT"]
+
+
+async def test_an_empty_side_is_said() -> None:
+    desk = FakeDesk()
+    desk.venue.thin.add("BTC/USDT")
+    table = await Stage(desk=desk).table("/book BTC/USDT")
+    assert table.note == "One side is empty."
+    assert all(row[:2] == ("–", "–") for row in table.rows)
+
+
+async def test_too_many_levels_are_refused_with_what_is_accepted() -> None:
+    failure = await Stage().failure("/book BTC/USDT 99")
+    assert (failure.field, failure.value) == ("levels", "99")
+
+
+async def test_an_exchange_that_is_away_is_said_with_the_age_of_what_is_known() -> None:
+    desk = FakeDesk()
+    stage = Stage(desk=desk)
+    await stage.table("/book BTC/USDT")
+    market = await desk.market("BTC/USDT")
+    desk.available = False
+    desk.venue.clock.advance(60_000)
+    with pytest.raises(Stale, match=r"binance did not answer in 10 s; what is known is 60 s old"):
+        await desk.data.book(market.symbol)
+
+
+async def test_without_a_market_the_favourites_are_offered() -> None:
+    card = await Stage().card("/book")
+    assert lines(card) == ["/book BTC/USDT", "/book ETH/USDT"]

@@ -1,0 +1,193 @@
+"""The market service over the invented market: one question for everybody, whole bars, honest ages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data.market import Candle, MarketKind
+from data.values import Millis
+from engine.clock import ManualClock
+from engine.exchanges.base import Channel, ExchangeUnavailable, MarketUnknown, NotPossible, Observe
+from engine.exchanges.simulated import SimulatedExchange
+from engine.markets.candles import MOST
+from engine.markets.service import MarketService, Stale
+
+NOW: Millis = 1_790_000_000_000
+MINUTE: Millis = 60_000
+SYMBOL = "BTC/USDT"
+
+
+class Asked(SimulatedExchange):
+    """An invented market that counts what it is asked, and can be out of reach."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock=clock, balances={"USDT": Decimal(1_000)})
+        self.asked: Counter[str] = Counter()
+        self.away = False
+        self.streams = True
+
+    def _count(self, what: str) -> None:
+        self.asked[what] += 1
+        if self.away:
+            raise ExchangeUnavailable("no answer")
+
+    async def candles_since(self, symbol: str, timeframe: str, since: Millis, limit: int) -> Sequence[Candle]:
+        self._count("candles")
+        await asyncio.sleep(0)
+        return await super().candles_since(symbol, timeframe, since, limit)
+
+    async def book(self, symbol: str, depth: int) -> Any:
+        self._count("book")
+        await asyncio.sleep(0)
+        return await super().book(symbol, depth)
+
+    async def days(self, kind: MarketKind) -> Any:
+        self._count("days")
+        return await super().days(kind)
+
+    async def observe(self, channels: frozenset[Channel], tell: Observe) -> frozenset[Channel]:
+        self._count("observe")
+        return await super().observe(channels if self.streams else frozenset(), tell)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOW)
+
+
+@pytest.fixture
+async def exchange(clock: ManualClock) -> AsyncIterator[Asked]:
+    exchange = Asked(clock)
+    await exchange.open(lambda _: None)
+    yield exchange
+    await exchange.close()
+
+
+@pytest.fixture
+def service(exchange: Asked, clock: ManualClock) -> MarketService:
+    return MarketService(exchange, clock, streamed=lambda _: None, most_bytes=20_000_000)
+
+
+async def test_however_many_ask_the_exchange_hears_one_question(service: MarketService, exchange: Asked) -> None:
+    answers = await asyncio.gather(*(service.book(SYMBOL) for _ in range(50)))
+    assert exchange.asked["book"] == 1
+    assert len({id(each.value) for each in answers}) == 1
+    assert service.metrics().total.coalesced == 49
+
+
+async def test_bars_are_those_of_the_exchange(service: MarketService, exchange: Asked, clock: ManualClock) -> None:
+    clock.advance(20_000)
+    answer = await service.bars(SYMBOL, "1m", 300)
+    truth = await exchange.candles(SYMBOL, "1m", 300)
+    assert answer.value.at.tolist() == [each.opened_at for each in truth]
+    assert answer.value.close.tolist() == [float(each.close) for each in truth]
+    assert answer.value.volume.tolist() == [float(each.volume) for each in truth]
+    assert exchange.asked["candles"] == 1
+
+
+async def test_longer_history_is_asked_for_page_by_page(service: MarketService, exchange: Asked) -> None:
+    answer = await service.bars(SYMBOL, "1m", 2_500)
+    assert len(answer.value) == 2_500
+    assert np.all(np.diff(answer.value.at) == MINUTE)
+    assert exchange.asked["candles"] == 3
+    assert len((await service.bars(SYMBOL, "1m", 100)).value) == 100
+    assert exchange.asked["candles"] == 3
+
+
+async def test_what_is_asked_for_again_and_again_is_streamed_and_not_asked_for(
+    service: MarketService, exchange: Asked, clock: ManualClock
+) -> None:
+    for _ in range(2):
+        await service.bars(SYMBOL, "1m", 60)
+        clock.advance(1_000)
+    await service.tend()
+    assert service.channels == {Channel("candles", SYMBOL, "1m")}
+    before = exchange.asked["candles"]
+    for _ in range(40):
+        clock.advance(5_000)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        bars = (await service.bars(SYMBOL, "1m", 60)).value
+        truth = await exchange.candles(SYMBOL, "1m", 60)
+        assert bars.at.tolist() == [each.opened_at for each in truth]
+        assert bars.close.tolist() == [float(each.close) for each in truth]
+    assert exchange.asked["candles"] - before <= 4
+
+
+async def test_without_streams_bars_are_asked_for_and_right_all_the_same(
+    service: MarketService, exchange: Asked, clock: ManualClock
+) -> None:
+    exchange.streams = False
+    for _ in range(30):
+        await service.bars(SYMBOL, "1m", 60)
+        await service.tend()
+        clock.advance(20_000)
+    bars, truth = (await service.bars(SYMBOL, "1m", 60)).value, await exchange.candles(SYMBOL, "1m", 60)
+    assert bars.close.tolist() == [float(each.close) for each in truth]
+
+
+async def test_an_exchange_that_is_away_gives_the_age_of_what_is_known(
+    service: MarketService, exchange: Asked, clock: ManualClock
+) -> None:
+    exchange.away = True
+    with pytest.raises(ExchangeUnavailable, match=r"^no answer$"):
+        await service.book(SYMBOL)
+    exchange.away = False
+    await service.book(SYMBOL)
+    await service.bars(SYMBOL, "1m", 30)
+    exchange.away = True
+    clock.advance(90_000)
+    with pytest.raises(Stale, match=r"no answer; what is known is 90 s old") as caught:
+        await service.book(SYMBOL)
+    assert caught.value.age == 90_000
+    with pytest.raises(Stale) as late:
+        await service.bars(SYMBOL, "1m", 30)
+    assert len(late.value.answer.value) == 30
+
+
+async def test_nothing_is_served_beyond_its_time(service: MarketService, exchange: Asked, clock: ManualClock) -> None:
+    for _ in range(20):
+        answer = await service.book(SYMBOL)
+        assert answer.age(clock.now()) <= 10_000
+        clock.advance(3_400)
+    assert exchange.asked["book"] >= 6
+
+
+async def test_what_spot_markets_do_not_have_is_said(service: MarketService) -> None:
+    with pytest.raises(NotPossible):
+        await service.funding_rate(SYMBOL)
+    assert (await service.funding_rate("BTC/USDT:USDT")).value.symbol == "BTC/USDT:USDT"
+    assert (await service.open_interest("BTC/USDT:USDT")).value.quantity > 0
+
+
+async def test_an_unknown_market_and_a_wrong_number_are_named(service: MarketService) -> None:
+    with pytest.raises(MarketUnknown):
+        await service.bars("NO/SUCH", "1m", 10)
+    with pytest.raises(ValueError, match=f"count: 0 bars; accepted: 1 to {MOST}"):
+        await service.bars(SYMBOL, "1m", 0)
+    with pytest.raises(ValueError, match="timeframe"):
+        await service.bars(SYMBOL, "soon", 10)
+
+
+async def test_the_days_of_all_markets_are_one_question(service: MarketService, exchange: Asked) -> None:
+    days = await asyncio.gather(*(service.days(MarketKind.SPOT) for _ in range(8)))
+    assert exchange.asked["days"] == 1
+    assert days[0].value[SYMBOL].turnover > 0
+
+
+async def test_memory_stays_within_its_bounds_whatever_is_asked(exchange: Asked, clock: ManualClock) -> None:
+    service = MarketService(exchange, clock, streamed=lambda _: None, most_bytes=400_000)
+    symbols = [each.symbol for each in await exchange.markets()]
+    for timeframe in ("1m", "5m", "1h"):
+        for symbol in symbols:
+            bars = (await service.bars(symbol, timeframe, 600)).value
+            assert len(bars) == 600
+            assert service.metrics().bytes <= 400_000
+    assert service.metrics().total.evictions + service.metrics().total.refused > 0
