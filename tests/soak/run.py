@@ -84,7 +84,7 @@ class Soak:
             seen=self._seen,
             amiss=amiss,
             doubled=doubled(self.exchange),
-            mistakes=self.exchange.server.mistakes,
+            mistakes=self.exchange.mistakes,
             orders=placed(self.exchange),
             trades=trades,
             settled_seconds=settled.seconds,

@@ -215,6 +215,8 @@ _QUIET = {
     "warnOnFetchOpenOrdersWithoutSymbol": False,
     # ccxt's ten seconds would let an order arrive that was already taken for lost.
     "recvWindow": 5_000,
+    # Compressed streams would cost a quarter of a megabyte each, for messages of a few hundred bytes.
+    "ws": {"options": {"compress": 0}},
     # As many levels as a streamed book may ever hold: those that ccxt cuts off would be missed when others go.
     "watchOrderBookLimit": 20_000,
 }
