@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
+from itertools import accumulate
 from typing import Annotated
 
 from pydantic import Field as Limits
 
 from commands.context import Context
-from commands.format import amount, duration, percent, price, quantity
+from commands.format import amount, duration, percent, price, short
 from commands.guidance import which_market
 from commands.matching import find_market, unavailable
 from commands.plan import Answer
@@ -16,8 +18,8 @@ from commands.registry import Param, command
 from commands.reply import Button, Failure, Table
 from config.language import _
 from data.market import Market
-from data.observations import Book
-from data.values import HUNDRED, ZERO, Side
+from data.observations import Book, Level
+from data.values import HUNDRED, Side
 from engine.exchanges.base import ExchangeUnavailable, NotPossible
 
 NEAR = Decimal("0.01")
@@ -33,7 +35,7 @@ async def book(
 ) -> Answer:
     """See the best prices of a market and what rests there
 
-    The sum in brackets grows away from the price. Examples: /book BTC/USDT · /book ETH/USDT 15
+    Each line adds up what rests there and nearer to the price. Examples: /book BTC/USDT · /book ETH/USDT 15
     """
     if not symbol.strip():
         return await which_market(ctx, "book")
@@ -49,7 +51,7 @@ async def book(
     found = answer.value
     return Table(
         title=_("Book of {symbol}").format(symbol=market.symbol),
-        columns=(_("Bid"), _("Quantity"), _("Ask"), _("Quantity")),
+        columns=("", _("Price"), _("Sum, {asset}").format(asset=market.base)),
         rows=tuple(_rows(market, found, levels)),
         note=_note(market, found, answer.age(ctx.clock_now)),
         empty=_("Nothing rests there."),
@@ -62,18 +64,16 @@ async def book(
 
 
 def _rows(market: Market, found: Book, levels: int) -> list[tuple[str, ...]]:
-    tick, rows, sums = market.filters.price_tick, [], {Side.BUY: ZERO, Side.SELL: ZERO}
-    for place in range(min(levels, max(len(found.bids), len(found.asks)))):
-        row: list[str] = []
-        for side, resting in ((Side.BUY, found.bids), (Side.SELL, found.asks)):
-            if place >= len(resting):
-                row += ["–", "–"]
-                continue
-            level = resting[place]
-            sums[side] += level.quantity
-            row += [price(level.price, tick), f"{quantity(level.quantity)} ({quantity(sums[side])})"]
-        rows.append(tuple(row))
-    return rows
+    """Return a ladder: the dearest ask on top, the cheapest bid at the bottom, sums growing away from the price."""
+    tick = market.filters.price_tick
+    asks = [(_("ask"), price(each.price, tick), short(total)) for each, total in _summed(found.asks[:levels])]
+    bids = [(_("bid"), price(each.price, tick), short(total)) for each, total in _summed(found.bids[:levels])]
+    return [*reversed(asks), *bids]
+
+
+def _summed(levels: Sequence[Level]) -> list[tuple[Level, Decimal]]:
+    """Return each level with what rests there and nearer to the price."""
+    return list(zip(levels, accumulate(each.quantity for each in levels), strict=True))
 
 
 def _note(market: Market, found: Book, age: int) -> str:

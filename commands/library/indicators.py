@@ -11,7 +11,7 @@ from commands.guidance import which_market
 from commands.matching import find_market, unavailable
 from commands.plan import Answer
 from commands.registry import Param, command
-from commands.reply import Button, Failure, Table
+from commands.reply import Button, Card, Failure, Field
 from commands.timeframes import Timeframe
 from config.language import _
 from data.bars import Bars
@@ -45,10 +45,9 @@ async def indicators(
     if len(bars) < 2:
         return Failure(problem=_("There are no candles of {symbol} yet.").format(symbol=market.symbol))
     at = clock_time(answer.at, zone_of(ctx))
-    return Table(
+    return Card(
         title=_("{symbol}, {timeframe}: indicators").format(symbol=market.symbol, timeframe=timeframe.value),
-        columns=(_("Indicator"), _("Value"), _("Reading")),
-        rows=tuple(_rows(bars)),
+        fields=tuple(_fields(bars)),
         note=_("Of {count} candles, at {time}.").format(count=len(bars), time=at),
         buttons=(
             *(
@@ -61,13 +60,13 @@ async def indicators(
     )
 
 
-def _rows(bars: Bars) -> list[tuple[str, ...]]:
+def _fields(bars: Bars) -> list[Field]:
     known: dict[str, Indicator] = {name: kind() for name, kind in discover().items()}
     board = Board.over(known, bars.part(stop=-1))
     (last,) = each_bar(bars.part(len(bars) - 1))
     values = board.peek(last)
     return [
-        (name.replace("_", " "), _shown(values[name]), each.reading(values[name], last.close))
+        Field(name.replace("_", " "), f"{_shown(values[name])} · {each.reading(values[name], last.close)}")
         for name, each in known.items()
     ]
 

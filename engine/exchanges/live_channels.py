@@ -42,11 +42,13 @@ class LiveChannels:
         self._bars: dict[tuple[str, str], BarStream] = {}
         """By the exchange's own names of market and timeframe."""
         self._tell: Observe = lambda observed: None
-        self._changing = asyncio.Lock()
+        self._changing, self._closed = asyncio.Lock(), False
 
     async def observe(self, channels: frozenset[Channel], tell: Observe) -> frozenset[Channel]:
         """Stream exactly these channels to ``tell``; return those that the exchange can stream."""
         async with self._changing:
+            if self._closed:
+                raise ExchangeUnavailable(f"{self._prices.name} is closed")
             wanted = frozenset(channel for channel in channels if self._can(channel))
             await self._end(self._tasks.keys() - wanted)
             self._tell = tell
@@ -55,8 +57,9 @@ class LiveChannels:
             return wanted
 
     async def close(self) -> None:
-        """Stop streaming and close the connections."""
+        """Stop streaming for good and close the connections."""
         async with self._changing:
+            self._closed = True
             tasks, self._tasks = self._tasks, {}
             self._streams, self._bars = {}, {}
             await end(tasks.values())

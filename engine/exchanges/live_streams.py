@@ -24,8 +24,6 @@ from engine.exchanges.tasks import together
 
 LEVELS = 100
 """Levels of a streamed book."""
-_LOOKED_AT = 5
-"""Levels that are asked for to see whether a stream lags."""
 _TRIES, _PAUSE = 4, 0.25
 """How often, and after how many seconds, bars are asked for until the exchange has what its stream told."""
 _MOST_BARS = 1000
@@ -93,7 +91,7 @@ class BarStream(Stream):
     async def behind(self) -> bool:
         """Ask for the newest bars; those without a trade need not have been told."""
         bars = await self._feed.candles(self.channel.symbol, self.channel.timeframe, 2)
-        behind, known = self._order.behind(bars), self._order.newest
+        behind, known = self._order.behind(bars), self._order.moving
         for bar in bars:
             self._put(bar, closed=bar is not bars[-1])
         if known is not None and bars and known == bars[-1]:
@@ -176,14 +174,15 @@ class BookStream(Stream):
         self._told = None
 
     async def behind(self) -> bool:
-        """Ask for the best prices."""
+        """Ask for as many levels as were told."""
         symbol, known = self.channel.symbol, self._told
         if known is None:
             return not self._client.asking
         with self._feed.naming(symbol):
-            told = await self._client.read("fetch_order_book", symbol, _LOOKED_AT, tries=1)
+            told = await self._client.read("fetch_order_book", symbol, LEVELS, tries=1)
         now = self._client.clock.now()
-        if to_book(self._client.ccxt.market(symbol), told, 1, now) != _best(known, now):
+        asked = to_book(self._client.ccxt.market(symbol), told, LEVELS, now)
+        if (asked.bids[: len(known.bids)], asked.asks[: len(known.asks)]) != (known.bids, known.asks):
             return True
         self._told = msgspec.structs.replace(known, at=now)
         self._tell(BookMoved(channel=self.channel, book=self._told))
@@ -208,10 +207,6 @@ class BookStream(Stream):
     @property
     def _reach(self) -> tuple[Decimal | None, Decimal | None]:
         return self._client.reach.get(self.channel.symbol, (None, None))
-
-
-def _best(book: Book, at: Millis) -> Book:
-    return msgspec.structs.replace(book, bids=book.bids[:1], asks=book.asks[:1], at=at)
 
 
 class TradeStream(Stream):

@@ -23,6 +23,11 @@ class BarOrder:
         self._due: Millis = 0
         """Where the oldest bar opens that may still be told."""
 
+    @property
+    def moving(self) -> Candle | None:
+        """Return the newest bar while it has not closed."""
+        return self.newest if self.newest is not None and self.newest.opened_at >= self._due else None
+
     def missing(self, opened_at: Millis) -> Millis | None:
         """Return from where on bars must be asked for before one that opened then may be told; None: nothing lacks.
 

@@ -28,8 +28,10 @@ from tests.commands.worlds import bot_view, spec
 FOLDER = Path(__file__).parent / "renders"
 LINES = {
     "balance": "/balance",
+    "book": "/book BTC/USDT",
     "bots": "/bots",
     "bots-one": "/bots 1",
+    "cache": "/cache",
     "chart": "/chart 1",
     "grid": "/grid",
     "grid-range": "/grid BTC/USDT",
@@ -37,6 +39,8 @@ LINES = {
     "grid-wrong": "/grid BTC/USDT 58000 64000 lots",
     "help": "/help",
     "help-one": "/help grid",
+    "indicators": "/indicators BTC/USDT",
+    "market": "/market BTC/USDT",
     "markets": "/markets",
     "mode": "/mode",
     "orders": "/orders 1",
@@ -59,6 +63,7 @@ LINES = {
     "doctor": "/doctor",
     "positions": "/positions",
     "unknown": "/bost",
+    "validate": "/validate",
     "why": "/why",
     "agents": "/agents",
     "jobs": "/jobs",

@@ -218,7 +218,7 @@ _QUIET = {
     # Compressed streams would cost a quarter of a megabyte each, for messages of a few hundred bytes.
     "ws": {"options": {"compress": 0}},
     # As many levels as a streamed book may ever hold: those that ccxt cuts off would be missed when others go.
-    "watchOrderBookLimit": 20_000,
+    "watchOrderBookLimit": 5_000,
 }
 _SNAPSHOT = 1000
 QUIRKS = Quirks(

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from engine.indicators.base import discover
 from tests.commands.fake_desk import FakeDesk
-from tests.commands.library.stage import Stage, lines
+from tests.commands.library.stage import Stage, lines, value
 
 
 async def test_every_indicator_has_a_value_and_what_it_means() -> None:
-    table = await Stage().table("/indicators BTC/USDT", "vera")
-    assert [row[0] for row in table.rows] == [name.replace("_", " ") for name in discover()]
-    assert all(row[1] and row[2] for row in table.rows)
-    assert not any("nan" in " ".join(row) for row in table.rows)
-    assert table.title == "BTC/USDT, 1h: indicators"
-    assert lines(table)[-1] == "/chart BTC/USDT 1h"
+    card = await Stage().card("/indicators BTC/USDT", "vera")
+    assert [each.label for each in card.fields] == [name.replace("_", " ") for name in discover()]
+    assert value(card, "ema") == "61115 · price 0.19 % below the 20-bar exponential average"
+    assert not any("nan" in each.value for each in card.fields)
+    assert card.title == "BTC/USDT, 1h: indicators"
+    assert lines(card)[-1] == "/chart BTC/USDT 1h"
 
 
 async def test_another_timeframe_is_one_tap_away() -> None:
-    table = await Stage().table("/indicators btcusdt 4h")
-    assert table.title == "BTC/USDT, 4h: indicators"
-    assert "/indicators BTC/USDT 1h" in lines(table)
+    card = await Stage().card("/indicators btcusdt 4h")
+    assert card.title == "BTC/USDT, 4h: indicators"
+    assert "/indicators BTC/USDT 1h" in lines(card)
 
 
 async def test_without_a_market_the_favourites_are_offered() -> None:

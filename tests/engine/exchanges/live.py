@@ -10,8 +10,10 @@ from typing import TypeVar
 from data.events import OrderAccepted, OrderFilled
 from data.orders import Draft, Fill, OrderType, Purpose
 from data.values import Mode, Side
-from engine.exchanges.base import Accepted, StreamRestored
+from engine.exchanges.base import Accepted, Exchange, StreamRestored
+from engine.exchanges.ccxt_live import CcxtExchange
 from engine.exchanges.habits import Habits
+from engine.exchanges.live_branch import Branch
 from engine.risk import Approved
 from tests.contracts.live_venues import LivePerpetualVenue, LiveSpotVenue, LiveVenue
 from tests.contracts.venues import Inbox
@@ -52,6 +54,12 @@ async def rest(venue: LiveVenue, client_id: str = "bt-1-1-0b1", quantity: str = 
     answer = await venue.exchange.submit(venue.order(client_id, Side.BUY, price, quantity))
     assert isinstance(answer, Accepted), answer
     return price
+
+
+def branch_of(exchange: Exchange) -> Branch:
+    """Return the only branch of a live adapter."""
+    assert isinstance(exchange, CcxtExchange)
+    return next(iter(exchange._branches.values()))
 
 
 def stop(symbol: str, trigger: str, client_id: str = "bt-1-1-ps1", side: Side = Side.SELL) -> Approved:

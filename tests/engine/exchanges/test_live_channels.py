@@ -15,7 +15,7 @@ from engine.exchanges.habits import Habits
 from tests.contracts.live_venues import LiveVenue
 from tests.contracts.observer import Observer
 from tests.contracts.venues import MINUTE, stream_of
-from tests.engine.exchanges.live import Perpetual, Spot, opened
+from tests.engine.exchanges.live import Perpetual, Spot, branch_of, opened
 from tests.engine.exchanges.watched import Watched, sides
 
 
@@ -209,3 +209,26 @@ async def test_an_exchange_that_is_down_leaves_nothing_to_complain_about(watched
     assert not await watched.venue.exchange.observe(frozenset(), watched.observer.hear)
     gc.collect()
     assert not complaints
+
+
+async def test_a_closed_adapter_opens_no_channel_any_more(watched: Watched) -> None:
+    exchange = watched.venue.exchange
+    await watched.begin(watched.bars)
+    channels = branch_of(exchange).data.channels
+    await exchange.close()
+    with pytest.raises(ExchangeUnavailable):
+        await channels.observe(frozenset({watched.book}), watched.observer.hear)
+    async with asyncio.timeout(5):
+        await watched.venue.streams.unheard()
+
+
+async def test_a_silent_book_is_found_out_by_any_of_its_levels(watched: Watched) -> None:
+    venue = watched.venue
+    await watched.begin(watched.book)
+    best = venue.market.liquidity
+    venue.streams.mute()
+    venue.market.liquidity = Decimal(7)
+    venue.move(venue.symbol, Decimal("100.00"), Decimal("100.01"))
+    venue.market.move("100.00", "100.01", best, best)
+    await watched.broken(watched.book)
+    assert (await watched.check_book()).bids[1].quantity == 7

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from engine.exchanges.habits import Habits
 from engine.exchanges.quirks import quirks
 from engine.exchanges.quirks.base import Quirks
 from tests.contracts.live_venues import LiveVenue
-from tests.contracts.observer import Observer
+from tests.contracts.observer import Observer, check_bars
 from tests.contracts.venues import MINUTE, stream_of
 from tests.engine.exchanges.live import Perpetual, Spot, opened
 from tests.engine.exchanges.watched import Watched
@@ -158,14 +160,33 @@ async def test_a_bar_that_closed_never_moves_again(watched: Watched) -> None:
     await watched.check_bars()
 
 
-async def test_a_bar_that_is_said_to_close_closes_without_a_question(watched: Watched) -> None:
-    venue = watched.venue
+async def test_a_bar_that_closed_stays_so_while_answers_lag_behind_the_stream(watched: Watched) -> None:
+    venue, streams = watched.venue, watched.venue.streams
+    sent: list[Any] = []
+    publish = streams.publish
     await watched.begin(watched.bars)
+    streams.publish = lambda stream, event: sent.append(event)  # type: ignore[method-assign]
     await venue.traded()
-    asked = sum("klines" in call for call in venue.server.calls)
-    for _ in range(3):
-        await watched.bar()
-    assert sum("klines" in call for call in venue.server.calls) == asked
+    (event,) = (each for each in sent if each["e"] == "kline")
+    publish(stream_of(watched.bars), {**event, "k": {**event["k"], "x": True}})
+    await watched.observer.until(lambda: watched.observer.closed(watched.bars) or None)
+    await asyncio.sleep(4 * venue.habits.silence_seconds)  # answers tell that it still moves
+    check_bars(watched.observer.bars(watched.bars), MINUTE)
+
+
+@pytest.mark.parametrize("kind", [Spot, Perpetual])
+async def test_a_bar_that_is_said_to_close_closes_without_a_question(
+    tmp_path: Path, observer: Observer, kind: type[LiveVenue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kind, "habits", Habits(silence_seconds=60))
+    async with opened(kind(tmp_path)) as venue:
+        watched = Watched(venue, observer)
+        await watched.begin(watched.bars)
+        await venue.traded()
+        asked = sum("klines" in call for call in venue.server.calls)
+        for _ in range(3):
+            await watched.bar()
+        assert sum("klines" in call for call in venue.server.calls) == asked
 
 
 # -- clocks that differ

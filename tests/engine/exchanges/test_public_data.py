@@ -12,16 +12,16 @@ import pytest
 
 from data.market import MarketKind
 from data.observations import Level
-from data.values import Side
-from engine.exchanges.base import Channel, Exchange, ExchangeUnavailable, NotPossible
+from data.values import Mode, Side
+from engine.clock import SystemClock
+from engine.exchanges.base import Channel, ExchangeUnavailable, NotPossible
 from engine.exchanges.ccxt_live import CcxtExchange
 from engine.exchanges.ccxt_observations import to_book, to_day, to_trades
-from engine.exchanges.live_branch import Branch
 from engine.exchanges.live_streams import LEVELS
 from engine.exchanges.pacing import Lane
-from tests.contracts.live_venues import LiveVenue
+from tests.contracts.live_venues import KEY, SECRET, LiveVenue
 from tests.contracts.observer import Observer
-from tests.engine.exchanges.live import Perpetual, Spot, opened
+from tests.engine.exchanges.live import Perpetual, Spot, branch_of, opened
 
 D = Decimal
 MINUTE = 60_000
@@ -31,12 +31,6 @@ MINUTE = 60_000
 async def venue(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LiveVenue]:
     async with opened(request.param(tmp_path)) as made:
         yield made
-
-
-def branch_of(exchange: Exchange) -> Branch:
-    """Return the only branch of a live adapter."""
-    assert isinstance(exchange, CcxtExchange)
-    return next(iter(exchange._branches.values()))
 
 
 # -- what it costs
@@ -190,6 +184,30 @@ async def test_a_closed_adapter_answers_nothing(venue: LiveVenue) -> None:
         await venue.exchange.days(venue.kind)
     with pytest.raises(ExchangeUnavailable):
         await venue.exchange.observe(frozenset(), Observer().hear)
+
+
+async def test_each_kind_of_market_answers_for_itself(tmp_path: Path) -> None:
+    async with opened(Spot(tmp_path)) as venue:
+        source, observer = venue.server, Observer()
+        exchange = CcxtExchange(
+            clock=SystemClock(), mode=Mode.PRODUCTION, key=KEY, secret=SECRET, urls=source.urls, habits=venue.habits
+        )
+        await exchange.open(lambda event: None)
+        try:
+            for kind, symbol in ((MarketKind.SPOT, "BTC/USDT"), (MarketKind.PERPETUAL, "BTC/USDT:USDT")):
+                assert symbol in await exchange.days(kind)
+                assert (await exchange.book(symbol, 5)).symbol == symbol
+            wanted = frozenset(Channel("trades", symbol) for symbol in ("BTC/USDT", "BTC/USDT:USDT"))
+            assert await exchange.observe(wanted, observer.hear) == wanted
+            for streams in (source.streams, source.usdm.streams):
+                await streams.subscribed("btcusdt@trade")
+            for market, price in ((source.market("BTCUSDT"), "100.01"), (source.perpetual("BTCUSDT"), "50000.10")):
+                market.trade(price, "0.5")
+            await observer.until(lambda: all(map(observer.trades, wanted)) or None)
+            prices = {channel.symbol: observer.trades(channel)[0].price for channel in wanted}
+            assert prices == {"BTC/USDT": D("100.01"), "BTC/USDT:USDT": D("50000.10")}
+        finally:
+            await exchange.close()
 
 
 async def test_levels_that_a_snapshot_did_not_reach_are_never_told(venue: LiveVenue) -> None:

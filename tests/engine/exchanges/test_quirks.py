@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 from pathlib import Path
 
 import ccxt.pro
 import pytest
 
-from data.market import MarketKind
+from data.market import Candle, MarketKind
 from data.values import Side
 from engine.clock import ManualClock
 from engine.exchanges.ccxt_live import CcxtExchange
 from engine.exchanges.faults import Fault
 from engine.exchanges.pacing import Counted, Lane, Pace
 from engine.exchanges.quirks import quirks
-from engine.exchanges.quirks.base import KeyRights, Quirks, Terms, capabilities
+from engine.exchanges.quirks.base import KeyRights, Quirks, Terms, Told, capabilities
 from tests.engine.exchanges.live import Perpetual, Spot, opened
 
+SAMPLES = Path(__file__).resolve().parents[4] / "shared" / "data" / "api" / "binance"
 KINDS = pytest.mark.parametrize("kind", list(MarketKind))
 
 
@@ -120,3 +123,19 @@ def test_rules_name_faults_that_need_no_more_than_words() -> None:
     for rule in quirks("binance").rules:
         assert rule.text or rule.codes
         assert isinstance(rule.means, str) or issubclass(rule.means, Fault)
+
+
+def test_a_bar_is_read_with_the_word_whether_it_closed() -> None:
+    read, path = quirks("binance").bar, SAMPLES / "usdm-futures-websocket-streams-samples.json"
+    assert read is not None
+    if not path.exists():
+        pytest.skip(f"{path} is not here")
+    published = {each["name"]: each["response"] for each in json.loads(path.read_text())}
+    event = published["kline_candlestick_streams_subscription"]
+    bar = Candle(1638747660000, *map(Decimal, ("0.0010", "0.0025", "0.0015", "0.0020", "1000")))
+    assert read(event) == Told("BTCUSDT", "1m", bar, closed=False)
+    closing = read({**event, "k": {**event["k"], "x": True}})
+    assert closing is not None
+    assert closing.closed
+    # Other bars come under the same key, of which nobody asked.
+    assert read(published["continuous_contract_kline_candlestick_streams_subscription"]) is None
