@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from engine.exchanges.base import ExchangeUnavailable
 from engine.exchanges.habits import Habits
 from tests.contracts.live_venues import LiveVenue
 from tests.contracts.observer import Observer

@@ -47,8 +47,8 @@ class Watched:
         """Wait until the book is told as it stands; none was told that could not be."""
         asked = await self.venue.exchange.book(self.venue.symbol, 100)
         wanted = sides(asked)
-        books = self.observer.books(self.book)
         await self.observer.until(lambda: sides(self.observer.books(self.book)[-1]) == wanted or None)
+        books = self.observer.books(self.book)
         assert all(book.bids[0].price < book.asks[0].price for book in books)
         return books[-1]
 
