@@ -36,6 +36,8 @@ MOST_STREAMS = 200
 HOURS = 1_500
 """Hourly bars that statistics are made of."""
 TEND_SECONDS = 1.0
+OBSERVE_AGAIN: Millis = 60_000
+"""An exchange that was connected anew has forgotten what is streamed; it is told again so often."""
 PREFETCHED = 4
 """Questions asked ahead of need in one round."""
 
@@ -82,7 +84,9 @@ class MarketService:
         self._demand = Demand(MOST_STREAMS)
         # Processes live in real time, whatever the engine's clock does.
         self._statistics = Statistics(SystemClock())
+        self._wanted: frozenset[Channel] = frozenset()
         self._channels: frozenset[Channel] = frozenset()
+        self._observed_at: Millis = clock.now()
         self._task: asyncio.Task[None] | None = None
 
     # -- life
@@ -110,11 +114,12 @@ class MarketService:
 
     async def tend(self) -> None:
         """Stream what is wanted often, no longer stream what is not, and ask for what will be wanted soon."""
-        wanted = self._demand.wanted(self._clock.now())
-        if wanted != self._channels:
+        now = self._clock.now()
+        wanted = self._demand.wanted(now)
+        if wanted != self._wanted or now - self._observed_at >= OBSERVE_AGAIN:
             try:
-                await self._exchange.observe(wanted, self._observed)
-                self._channels = wanted
+                self._channels = await self._exchange.observe(wanted, self._observed)
+                self._wanted, self._observed_at = wanted, now
             except ExchangeUnavailable as error:
                 log.warning("channels_unavailable", reason=str(error))
             except MarketUnknown as error:

@@ -121,6 +121,25 @@ async def test_what_is_asked_for_again_and_again_is_streamed_and_not_asked_for(
     assert exchange.asked["candles"] - before <= 4
 
 
+async def test_an_exchange_that_was_connected_anew_streams_again(
+    service: MarketService, exchange: Asked, clock: ManualClock
+) -> None:
+    for _ in range(2):
+        await service.bars(SYMBOL, "1m", 60)
+        clock.advance(1_000)
+    await service.tend()
+    await exchange.close()
+    await exchange.open(lambda _: None)
+    asked = exchange.asked["observe"]
+    clock.advance(59_000)
+    await service.tend()
+    assert exchange.asked["observe"] == asked
+    clock.advance(1_000)
+    await service.tend()
+    assert exchange.asked["observe"] == asked + 1
+    assert service.channels == {Channel("candles", SYMBOL, "1m")}
+
+
 async def test_without_streams_bars_are_asked_for_and_right_all_the_same(
     service: MarketService, exchange: Asked, clock: ManualClock
 ) -> None:
