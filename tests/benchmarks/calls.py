@@ -21,7 +21,7 @@ from engine.markets.service import MarketService
 from tests.benchmarks.figures import Figure, Size, Target
 from tests.benchmarks.loopback import KEY, SECRET, SYMBOLS, LoopbackExchange, loopback_exchange
 
-BOTS, SECONDS = 20, 45.0
+BOTS, SECONDS = 20, 60.0
 CYCLE_SECONDS, SLOW_CYCLES = 5.0, 6
 """Every bot looks at its price each cycle, and at everything else each so many of them."""
 REDUCTION, HITS = Target(80, least=True), Target(85, least=True)
