@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from functools import partial
@@ -15,7 +16,7 @@ _SETTLED_SECONDS = 0.3
 """After connecting, a stream that says nothing is taken for one that listens."""
 
 
-class Streams:
+class Streams(ABC):
     """The hearing of a client: who is told what, and what is wrong with its streams."""
 
     def __init__(self, name: str, quirks: Quirks) -> None:
@@ -46,9 +47,9 @@ class Streams:
         """Return whether the book that a stream goes on from is being asked for."""
         return bool(self._errands)
 
+    @abstractmethod
     async def snapshot(self, symbol: str, limit: int | None, params: Mapping[str, Any]) -> Any:
         """Ask for the book that a stream goes on from, in our own budget, of which ccxt knows nothing."""
-        raise NotImplementedError
 
     def told(self, message: object) -> None:
         """Hear a message of a stream. Raises ``Unavailable`` when it says that no more will follow."""
