@@ -183,9 +183,10 @@ class FrontDesk(AccountFrontDesk):
         if account is None:
             mode, accepted = plan.spec.mode, ", ".join(self._runner.accounts)
             return [Problem(field="mode", value=mode, problem=str(NoAccount(mode)), accepted=accepted)]
-        found = await money_problems(self._runner, account, plan, self._allocation)
+        since = account.statement.mark()
+        found = await money_problems(self._runner, account, plan, self._allocation, since)
         if plan.market.perpetual:
-            found += await position_problems(self._runner, account, plan.spec, plan.market)
+            found += await position_problems(self._runner, account, plan.spec, plan.market, since)
         return found
 
     def _stricter(self, market: Market) -> Market:

@@ -99,8 +99,11 @@ class Runner:
         arrive = early.append
 
         def emit(event: Told) -> None:
-            if type(event) is not TickerMoved or self._quotes(account):
-                arrive(event)
+            if type(event) is not TickerMoved:
+                account.statement.outdate()
+            elif not self._quotes(account):
+                return
+            arrive(event)
 
         await account.exchange.open(emit)
         try:

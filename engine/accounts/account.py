@@ -9,6 +9,7 @@ from collections.abc import Callable
 from data.events import OrderUpdate
 from data.values import Millis, Mode
 from engine.accounts.execution import Execution
+from engine.accounts.statement import Statement
 from engine.clock import Clock
 from engine.exchanges.base import Exchange
 
@@ -34,6 +35,7 @@ class Account:
         """
         self.exchange = exchange
         self.execution = Execution(exchange, post, clock, per_minute)
+        self.statement = Statement(exchange, clock)
         self.connected = False
         """Whether the last reconciling reached the exchange."""
         self.reconciled_at: Millis | None = None

@@ -16,7 +16,7 @@ from engine.accounts.account import Account
 from engine.accounts.allocation import Allocation, allocation_problems, survey, taken_problem
 from engine.accounts.recovery import traders
 from engine.desk import AssetView, PositionView
-from engine.exchanges.base import Balance, Exchange, ExchangeUnavailable, Position, Rights
+from engine.exchanges.base import Balance, ExchangeUnavailable, Position, Rights
 from engine.grid.plan import GridPlan, Problem
 from engine.runner import Runner
 from engine.state import EngineState, mark_price
@@ -55,19 +55,19 @@ class AccountFrontDesk:
 async def asset_views(runner: Runner) -> list[AssetView]:
     """Return the balances of all accounts that answer. Raises ``ExchangeUnavailable`` when the first does not."""
     found: list[AssetView] = []
-    for account, balances in await _of_all(runner, lambda exchange: exchange.balances()):
+    for account, balances in await _of_all(runner, lambda account: account.statement.balances()):
         held = in_bots(runner.engine.state, account.mode)
         found += [_view(account.mode, balance, held) for balance in balances]
     return found
 
 
 async def _of_all(
-    runner: Runner, ask: Callable[[Exchange], Awaitable[Sequence[T]]]
+    runner: Runner, ask: Callable[[Account], Awaitable[Sequence[T]]]
 ) -> list[tuple[Account, Sequence[T]]]:
     found: list[tuple[Account, Sequence[T]]] = []
     for account in runner.accounts.values():
         try:
-            found.append((account, await ask(account.exchange)))
+            found.append((account, await ask(account)))
         except ExchangeUnavailable as error:
             if account.exchange is runner.exchange:
                 raise
@@ -109,7 +109,7 @@ async def position_views(runner: Runner) -> list[PositionView]:
     state = runner.engine.state
     return [
         PositionView(mode=account.mode, position=position, in_bots=_positions_of_bots(state, account, position))
-        for account, positions in await _of_all(runner, lambda exchange: exchange.positions())
+        for account, positions in await _of_all(runner, lambda account: account.statement.positions())
         for position in positions
     ]
 
@@ -118,12 +118,17 @@ def _positions_of_bots(state: EngineState, account: Account, position: Position)
     return sum((bot.books.base for bot in traders(state, account.mode, position.symbol)), ZERO)
 
 
-async def money_problems(runner: Runner, account: Account, plan: GridPlan, allocation: Allocation) -> list[Problem]:
-    """Refuse to promise money twice: what bots hold in cash is theirs, whether it rests in orders or not."""
+async def money_problems(
+    runner: Runner, account: Account, plan: GridPlan, allocation: Allocation, since: int
+) -> list[Problem]:
+    """Refuse to promise money twice: what bots hold in cash is theirs, whether it rests in orders or not.
+
+    ``since`` is a mark of the account's statement.
+    """
     spec, market = plan.spec, plan.market
-    held = [each for each in await account.exchange.balances() if each.wallet is market.kind]
+    held = [each for each in await account.statement.balances(since) if each.wallet is market.kind]
     if market.perpetual:
-        room = await _uncommitted(runner, account, market, held)
+        room = _uncommitted(runner, account, market, held, await account.statement.positions(since))
         return [] if spec.investment <= room else [_too_little(spec, market, room)]
     totals = {balance.asset: balance.total for balance in held}
     found = survey(runner.engine.state, totals, market, plan.ticker.last, spec.mode)
@@ -132,12 +137,14 @@ async def money_problems(runner: Runner, account: Account, plan: GridPlan, alloc
     return allocation_problems(spec, market, found, allocation)
 
 
-async def _uncommitted(runner: Runner, account: Account, market: Market, held: list[Balance]) -> Decimal:
+def _uncommitted(
+    runner: Runner, account: Account, market: Market, held: list[Balance], positions: Sequence[Position]
+) -> Decimal:
     """Return the quote in the wallet of perpetuals that neither bots nor anybody else's positions use."""
     quote = [balance for balance in held if balance.asset == market.quote]
     wallet = sum((balance.total for balance in quote), ZERO)
     free = sum((balance.free for balance in quote), ZERO)
-    for position in await account.exchange.positions():
+    for position in positions:
         # Bots are worth what they won and lost so far; the wallet does not show it before it is realised.
         wallet += position.unrealised
     promised = in_bots(runner.engine.state, account.mode).get((market.kind, market.quote), ZERO)
@@ -154,12 +161,17 @@ def _too_little(spec: GridSpec, market: Market, room: Decimal) -> Problem:
     )
 
 
-async def position_problems(runner: Runner, account: Account, spec: GridSpec, market: Market) -> list[Problem]:
-    """Refuse a perpetual that already has a bot, or a position that is no bot's: one market has one position."""
+async def position_problems(
+    runner: Runner, account: Account, spec: GridSpec, market: Market, since: int
+) -> list[Problem]:
+    """Refuse a perpetual that already has a bot, or a position that is no bot's: one market has one position.
+
+    ``since`` is a mark of the account's statement.
+    """
     taken = taken_problem(runner.engine.state, spec, market)
     if taken is not None:
         return [taken]
-    for position in await account.exchange.positions():
+    for position in await account.statement.positions(since):
         if position.symbol == market.symbol and position.quantity != ZERO:
             text = f"a position of {plain(position.quantity)} {market.base} that is not mine is open there"
             return [Problem(field="symbol", value=market.symbol, problem=text, accepted="close it on the exchange")]

@@ -22,39 +22,42 @@ LOOKS = 5
 Gap = dict[str, str]
 
 
-async def find_gap(runner: Runner, account: Account, symbol: str) -> Gap:
-    """Return what the account is short of on a market; empty when books and exchange agree."""
+async def find_gap(runner: Runner, account: Account, symbol: str, since: int | None = None) -> Gap:
+    """Return what the account is short of on a market; empty when books and exchange agree.
+
+    ``since`` is a mark of the account's statement: what was asked for after it may show that they agree.
+    """
     bots = traders(runner.engine.state, account.mode, symbol)
     if not bots:
         return {}
     market = bots[0].market
     if market.perpetual:
-        return await _position_gap(runner, account, market) or await _drift(account, bots[0])
-    return await _balance_gap(runner, account, market)
+        return await _position_gap(runner, account, market, since) or await _drift(account, bots[0], since)
+    return await _balance_gap(runner, account, market, since)
 
 
-async def _balance_gap(runner: Runner, account: Account, market: Market) -> Gap:
+async def _balance_gap(runner: Runner, account: Account, market: Market, since: int | None) -> Gap:
     def holders() -> list[Bot]:
         active = [bot for bot in runner.engine.state.active_bots() if bot.spec.mode is account.mode]
         return [bot for bot in active if bot.market.base == market.base and not bot.market.perpetual]
 
-    async def found() -> Decimal:
-        held = [each for each in await account.exchange.balances() if each.wallet is MarketKind.SPOT]
+    async def found(since: int) -> Decimal:
+        held = [each for each in await account.statement.balances(since) if each.wallet is MarketKind.SPOT]
         return sum((balance.total for balance in held if balance.asset == market.base), ZERO)
 
     # More than the bots hold is the person's own.
-    return await _compare(runner, account, market, holders, found, surplus=False)
+    return await _compare(runner, account, market, holders, found, since, surplus=False)
 
 
-async def _position_gap(runner: Runner, account: Account, market: Market) -> Gap:
+async def _position_gap(runner: Runner, account: Account, market: Market, since: int | None) -> Gap:
     def holders() -> list[Bot]:
         return traders(runner.engine.state, account.mode, market.symbol)
 
-    async def found() -> Decimal:
-        position = await _position(account, market.symbol)
+    async def found(since: int) -> Decimal:
+        position = await _position(account, market.symbol, since)
         return position.quantity if position else ZERO
 
-    return await _compare(runner, account, market, holders, found, surplus=True)
+    return await _compare(runner, account, market, holders, found, since, surplus=True)
 
 
 async def _compare(
@@ -62,25 +65,29 @@ async def _compare(
     account: Account,
     market: Market,
     holders: Callable[[], Sequence[Bot]],
-    ask: Callable[[], Awaitable[Decimal]],
+    ask: Callable[[int], Awaitable[Decimal]],
+    since: int | None,
     *,
     surplus: bool,
 ) -> Gap:
     """Return by how much the books differ from what ``ask`` finds; a ``surplus`` of the account counts too if asked.
 
     Fills go on while the exchange is asked, and may be told of later than its balances show them. What differs counts
-    only when no fill came to light from before the question until after it.
+    only when no fill came to light from before the question until after it: an answer from before is looked at first,
+    and good for nothing but to agree.
     """
-    for _ in range(LOOKS):
+    for earlier in [since, *[None] * LOOKS] if since is not None else [None] * LOOKS:
         bots = holders()
         fills = sum(bot.books.fills for bot in bots)
-        found = await ask()
+        found = await ask(account.statement.mark() if earlier is None else earlier)
         await runner.settled()
         held = sum((bot.books.base for bot in bots), ZERO)
         short = held - found
         # Less than one step cannot be traded anyway.
         if (abs(short) if surplus else short) < market.filters.quantity_step:
             return {}
+        if earlier is not None:
+            continue
         for symbol in sorted({bot.market.symbol for bot in bots}):
             await recover_fills(runner, account, symbol)
         await runner.settled()
@@ -90,7 +97,7 @@ async def _compare(
     return {}
 
 
-async def _drift(account: Account, bot: Bot) -> Gap:
+async def _drift(account: Account, bot: Bot, since: int | None) -> Gap:
     """Return how leverage or margin mode differ from what the bot was planned with; set once after every start."""
     symbol, spec = bot.market.symbol, bot.spec
     wanted = f"{spec.leverage}x {spec.margin}"
@@ -100,11 +107,12 @@ async def _drift(account: Account, bot: Bot) -> Gap:
         except NotPossible as error:
             return {"asset": f"leverage of {symbol}", "expected": wanted, "found": str(error)}
         account.prepared.add(symbol)
-    position = await _position(account, symbol)
+        since = None
+    position = await _position(account, symbol, account.statement.mark() if since is None else since)
     if position is None or (position.leverage, position.margin) == (spec.leverage, spec.margin):
         return {}
     return {"asset": f"leverage of {symbol}", "expected": wanted, "found": f"{position.leverage}x {position.margin}"}
 
 
-async def _position(account: Account, symbol: str) -> Position | None:
-    return next((each for each in await account.exchange.positions() if each.symbol == symbol), None)
+async def _position(account: Account, symbol: str, since: int) -> Position | None:
+    return next((each for each in await account.statement.positions(since) if each.symbol == symbol), None)

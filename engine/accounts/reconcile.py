@@ -35,16 +35,21 @@ VAIN_LOOKS = 3
 log = structlog.get_logger(__name__)
 
 
-async def reconcile(runner: Runner, symbol: str, mode: Mode) -> Reconciled:
-    """Bring the books of one market in line with one account. Raises ``ExchangeUnavailable``, ``NoAccount``."""
+async def reconcile(runner: Runner, symbol: str, mode: Mode, since: int | None = None) -> Reconciled:
+    """Bring the books of one market in line with one account. Raises ``ExchangeUnavailable``, ``NoAccount``.
+
+    Where several are compared one after the other, ``since`` is a mark of the account's statement from before the
+    first; funding was then asked for all of them.
+    """
     account = runner.account(mode)
     async with account.comparing[symbol]:
-        return await _reconcile(runner, account, symbol)
+        return await _reconcile(runner, account, symbol, since)
 
 
-async def _reconcile(runner: Runner, account: Account, symbol: str) -> Reconciled:
+async def _reconcile(runner: Runner, account: Account, symbol: str, since: int | None) -> Reconciled:
     recovered = await recover_fills(runner, account, symbol)
-    await recover_funding(runner, account, symbol)
+    if since is None:
+        await recover_funding(runner, account, [symbol])
     resting = await account.exchange.open_orders(symbol)
     await runner.settled()
     resolved = await _resolve_orders(runner, account, symbol, {report.client_id: report for report in resting})
@@ -58,7 +63,7 @@ async def _reconcile(runner: Runner, account: Account, symbol: str) -> Reconcile
         recovered_fills=recovered,
         resolved_orders=resolved,
         foreign_orders=foreign,
-        gap=await _lasting_gap(runner, account, symbol),
+        gap=await _lasting_gap(runner, account, symbol, since),
     )
     runner.post(report)
     await runner.settled()
@@ -136,9 +141,9 @@ async def _look_for_fills(runner: Runner, account: Account, order: Order, report
         account.vain_looks[identity] = vain + 1
 
 
-async def _lasting_gap(runner: Runner, account: Account, symbol: str) -> Gap:
+async def _lasting_gap(runner: Runner, account: Account, symbol: str, since: int | None) -> Gap:
     """Return what differs from the books; an amount counts only if it was the same some time ago."""
-    gap = await find_gap(runner, account, symbol) or _untold(runner.engine.state, account, symbol)
+    gap = await find_gap(runner, account, symbol, since) or _untold(runner.engine.state, account, symbol)
     if "short" not in gap:
         account.differs_since.pop(symbol, None)
         return gap

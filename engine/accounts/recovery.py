@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from data.events import OrderFilled
 from data.orders import Fill
@@ -53,21 +53,23 @@ def post_lost(runner: Runner, fills: Iterable[Fill]) -> int:
     return len(lost)
 
 
-async def recover_funding(runner: Runner, account: Account, symbol: str) -> None:
+async def recover_funding(runner: Runner, account: Account, symbols: Collection[str]) -> None:
     """Ask for funding settled since the last one seen and post it; one told twice is booked once, by its id."""
-    now, known = runner.clock.now(), runner.engine.state.bots.values()
-    there = [bot for bot in known if (bot.market.symbol, bot.spec.mode) == (symbol, account.mode)]
-    bots = [bot for bot in there if bot.market.perpetual and lately_at_work(bot, now)]
-    if not bots:
+    now, began = runner.clock.now(), dict[str, Millis]()
+    for bot in runner.engine.state.bots.values():
+        symbol = bot.market.symbol
+        ours = bot.spec.mode is account.mode and bot.market.perpetual and symbol in symbols
+        if ours and lately_at_work(bot, now):
+            began[symbol] = min(bot.started_at, began.get(symbol, bot.started_at))
+    if not began:
         return
-    started = min(bot.started_at for bot in bots)
-    since = max(started, account.funded_at.get(symbol, 0) - OVERLAP)
-    for paid in await account.exchange.funding(symbol, since):
+    since = min(max(started, account.funded_at.get(symbol, 0) - OVERLAP) for symbol, started in began.items())
+    for paid in await account.exchange.funding(began.keys(), since):
         # What was settled before the bot began was settled for somebody else's position.
-        if paid.at >= started:
+        if paid.at >= began[paid.symbol]:
             if paid.id not in runner.engine.state.payments:
                 runner.post(paid)
-            account.funded_at[symbol] = max(paid.at, account.funded_at.get(symbol, 0))
+            account.funded_at[paid.symbol] = max(paid.at, account.funded_at.get(paid.symbol, 0))
 
 
 def _last_seen(state: EngineState, account: Account, symbol: str) -> Millis:

@@ -12,7 +12,7 @@ from data.events import AdvicePosted, Reconciled
 from data.values import ONE, Millis
 from engine.accounts.account import Account
 from engine.accounts.reconcile import differs_anew, reconcile
-from engine.accounts.recovery import lately_at_work
+from engine.accounts.recovery import lately_at_work, recover_funding
 from engine.exchanges.base import ExchangeUnavailable
 from engine.pictures import bot_view
 from engine.runner import Runner
@@ -69,10 +69,16 @@ async def _compare(runner: Runner, account: Account, symbols: Sequence[str]) -> 
     """Compare market by market: one that does not answer, as while it is taken off the list, holds up no other."""
     reports: list[Reconciled] = []
     silent: list[ExchangeUnavailable] = []
+    since = account.statement.mark()
+    try:
+        await recover_funding(runner, account, symbols)
+    except ExchangeUnavailable as error:
+        log.warning("funding_not_compared", account=account.name, reason=str(error))
+        silent.append(error)
     for symbol in symbols:
         try:
             await runner.refresh([symbol], account.mode)
-            reports.append(await reconcile(runner, symbol, account.mode))
+            reports.append(await reconcile(runner, symbol, account.mode, since))
         except ExchangeUnavailable as error:
             log.warning("market_not_compared", symbol=symbol, account=account.name, reason=str(error))
             silent.append(error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from data.accounts import AccountStore
@@ -113,12 +113,13 @@ class SimulatedAccount:
         self._settle_or_fail()
         return self.matching.margin.positions()
 
-    async def funding(self, symbol: str, since: Millis) -> Sequence[FundingPaid]:
-        """Return funding settled on a market at or after ``since``, oldest first."""
-        self._listed(symbol)
-        self._refresh(symbol)
+    async def funding(self, symbols: Collection[str], since: Millis) -> Sequence[FundingPaid]:
+        """Return funding settled on some markets at or after ``since``, oldest first."""
+        for symbol in symbols:
+            self._listed(symbol)
+            self._refresh(symbol)
         self._settle_or_fail()
-        return self.matching.margin.funding(symbol, since)
+        return self.matching.margin.funding(symbols, since)
 
     async def prepare(self, symbol: str, leverage: int, margin: MarginMode) -> None:
         """Set margin mode and leverage; positions are one-way anyhow. Raises ``NotPossible``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Literal, NamedTuple, Protocol
 
@@ -214,8 +214,8 @@ class Margin(Protocol):
     async def positions(self) -> Sequence[Position]:
         """Return every open position."""
 
-    async def funding(self, symbol: str, since: Millis) -> Sequence[FundingPaid]:
-        """Return funding settled on a market at or after ``since``, oldest first."""
+    async def funding(self, symbols: Collection[str], since: Millis) -> Sequence[FundingPaid]:
+        """Return funding settled on some markets at or after ``since``, oldest first."""
 
     async def prepare(self, symbol: str, leverage: int, margin: MarginMode) -> None:
         """Set position mode, margin mode and leverage, and verify each by asking. Raises ``NotPossible``."""
@@ -305,7 +305,7 @@ class SpotOnly:
         """Return nothing."""
         return ()
 
-    async def funding(self, symbol: str, since: Millis) -> Sequence[FundingPaid]:
+    async def funding(self, symbols: Collection[str], since: Millis) -> Sequence[FundingPaid]:
         """Return nothing."""
         return ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from random import Random
 
@@ -60,12 +60,10 @@ class _Account:
         branch = self._branches.get(MarketKind.PERPETUAL)
         return await live_account.positions(branch.account) if branch is not None else ()
 
-    async def funding(self, symbol: str, since: Millis) -> Sequence[FundingPaid]:
-        """Return funding settled on a market at or after ``since``, oldest first."""
-        branch = self._of(symbol)
-        if branch.kind is MarketKind.SPOT:
-            return ()
-        return await live_account.funding(branch.account, self.mode, symbol, since)
+    async def funding(self, symbols: Collection[str], since: Millis) -> Sequence[FundingPaid]:
+        """Return funding settled on some markets at or after ``since``, oldest first."""
+        branch = self._branches.get(MarketKind.PERPETUAL)
+        return await live_account.funding(branch.account, self.mode, symbols, since) if branch is not None else ()
 
     async def prepare(self, symbol: str, leverage: int, margin: MarginMode) -> None:
         """Set position mode, margin mode and leverage, and verify each by asking. Raises ``NotPossible``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -64,25 +64,33 @@ def _position(client: Client, told: Mapping[str, Any], set_to: Mapping[str, Any]
     )
 
 
-async def funding(client: Client, mode: Mode, symbol: str, since: Millis) -> list[FundingPaid]:
-    """Return funding settled on a market at or after ``since``, oldest first."""
+async def funding(client: Client, mode: Mode, symbols: Collection[str], since: Millis) -> list[FundingPaid]:
+    """Return funding settled on some markets at or after ``since``, oldest first."""
     if not _can(client).funding_history:
         return []
+    at_once = client.part.funding_of_all and len(symbols) > 1
     found: dict[str, FundingPaid] = {}
-    start = max(since, 0)
-    while True:
-        page = await client.read("fetch_funding_history", symbol, start, _PAGE)
-        for told in page:
+    for symbol in (None,) if at_once else tuple(symbols):
+        async for told in _settlements(client, symbol, max(since, 0)):
             paid = FundingPaid(
                 at=int(told["timestamp"]),
                 id=str(told["id"]),
-                symbol=symbol,
+                symbol=told["symbol"] if symbol is None else symbol,
                 mode=mode,
                 amount=decimal(told["amount"]),
             )
             found[paid.id] = paid
+    wanted = [paid for paid in found.values() if paid.at >= since and paid.symbol in symbols]
+    return sorted(wanted, key=lambda paid: (paid.at, paid.id))
+
+
+async def _settlements(client: Client, symbol: str | None, start: Millis) -> AsyncIterator[Mapping[str, Any]]:
+    while True:
+        page = await client.read("fetch_funding_history", symbol, start, _PAGE)
+        for told in page:
+            yield told
         if len(page) < _PAGE:
-            return sorted((paid for paid in found.values() if paid.at >= since), key=lambda paid: (paid.at, paid.id))
+            return
         start = max(int(page[-1]["timestamp"]), start + 1)
 
 

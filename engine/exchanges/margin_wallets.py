@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 
 from data.accounts import MarginBooks
@@ -69,9 +69,9 @@ class MarginWallets:
         news, self._news = self._news, []
         return news
 
-    def funding(self, symbol: str, since: Millis) -> list[FundingPaid]:
-        """Return funding settled on a market at or after ``since``, oldest first."""
-        return [paid for paid in self._paid.values() if paid.symbol == symbol and paid.at >= since]
+    def funding(self, symbols: Collection[str], since: Millis) -> list[FundingPaid]:
+        """Return funding settled on some markets at or after ``since``, oldest first."""
+        return [paid for paid in self._paid.values() if paid.symbol in symbols and paid.at >= since]
 
     def configure(self, symbol: str, leverage: int, margin: MarginMode) -> str:
         """Set leverage and margin mode of a market, or return why that is not possible."""

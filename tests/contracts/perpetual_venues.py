@@ -34,7 +34,7 @@ class OnMargin(Venue):
         """Assert wallet and position; what is locked beside a position is the exchange's own affair."""
         quantity = sum((trade.side.sign * trade.quantity for trade in trades), ZERO)
         costs = sum((self.fee(trade)[0] for trade in trades), ZERO)
-        costs -= sum((paid.amount for paid in await self.exchange.funding(self.symbol, 0)), ZERO)
+        costs -= sum((paid.amount for paid in await self.exchange.funding([self.symbol], 0)), ZERO)
         held = [each for each in await self.exchange.balances() if each.wallet is MarketKind.PERPETUAL]
         (balance,) = held
         assert (balance.asset, balance.total) == ("USDT", BALANCES["USDT"] - costs)

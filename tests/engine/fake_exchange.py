@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -194,10 +194,10 @@ class FakeExchange(SpotOnly, Blind):
             ),
         )
 
-    async def funding(self, symbol: str, since: Millis) -> Sequence[FundingPaid]:
+    async def funding(self, symbols: Collection[str], since: Millis) -> Sequence[FundingPaid]:
         """Return what was settled."""
         self._answering()
-        return [each for each in self.paid if each.at >= since]
+        return [each for each in self.paid if each.at >= since and each.symbol in symbols]
 
     async def prepare(self, symbol: str, leverage: int, margin: MarginMode) -> None:
         """Set leverage, or refuse."""

@@ -16,6 +16,7 @@ from data.journal import Journal
 from data.values import Mode
 from engine.accounts.account import NoAccount
 from engine.accounts.reconcile import LASTING, reconcile
+from engine.accounts.statement import RECENT
 from engine.accounts.upkeep import reconcile_all
 from engine.clock import ManualClock
 from engine.exchanges.base import ExchangeUnavailable
@@ -133,6 +134,7 @@ async def test_people_see_each_account_by_itself() -> None:
             (Mode.TESTNET, True),
             (Mode.SHADOW, False),
         ]
+        both.clock.advance(RECENT)
         assert {each.mode for each in await desk.assets()} == {Mode.TESTNET}, "what answers is shown"
         both.shadow.down = False
         books = both.runner.engine.state.bots[2].books
@@ -140,6 +142,7 @@ async def test_people_see_each_account_by_itself() -> None:
         assert held[Mode.SHADOW, "AAA"] == books.base
         assert held[Mode.SHADOW, "USDT"] == books.cash
         both.exchange.down = True
+        both.clock.advance(RECENT)
         with pytest.raises(ExchangeUnavailable):
             await desk.assets()
 

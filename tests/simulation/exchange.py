@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -213,10 +213,10 @@ class SimulatedExchange(SpotOnly, Blind):
 
         return await self._read(look)
 
-    async def funding(self, symbol: str, since: Millis) -> Sequence[FundingPaid]:
+    async def funding(self, symbols: Collection[str], since: Millis) -> Sequence[FundingPaid]:
         """Return what was settled."""
         paid = await self._read(lambda at: [each for each in self._truth.money.paid if each.at <= at])
-        local = [self._paid(each) for each in paid if each.symbol == symbol]
+        local = [self._paid(each) for each in paid if each.symbol in symbols]
         return [each for each in local if each.at >= since]
 
     async def prepare(self, symbol: str, leverage: int, margin: MarginMode) -> None:

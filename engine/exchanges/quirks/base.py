@@ -139,6 +139,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for the maker and taker rate of the account on a symbol; else ccxt's ``fetch_trading_fee`` is used."""
     wallet_balances: Callable[[Any], Mapping[str, str]] | None = None
     """Finds wallet balances, without unrealised profit, by asset in the raw answer of ``fetch_balance``."""
+    funding_of_all: bool = False
+    """Whether one call without a symbol tells the funding of all markets."""
     trades_from: str = ""
     """The parameter of ``fetch_my_trades`` that names the first trade id wanted; empty: pages turn by time."""
     trades_window: Millis = 0

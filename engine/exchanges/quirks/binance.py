@@ -320,6 +320,7 @@ QUIRKS = Quirks(
         triggered_ids=("actualOrderId", "ai"),
         filters=_filters,
         wallet_balances=_wallet_balances,
+        funding_of_all=True,
         trades_from="fromId",
         tiers=BY_BASE,
         trades_window=7 * _DAY,

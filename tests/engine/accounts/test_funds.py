@@ -13,6 +13,7 @@ from data.events import StartBot
 from data.grids import GridSpec, MarginMode
 from data.market import MarketKind
 from data.values import Mode
+from engine.accounts.statement import RECENT
 from engine.clock import ManualClock
 from engine.exchanges.base import NotPossible
 from engine.front_desk import FrontDesk
@@ -94,10 +95,12 @@ async def test_the_desk_shows_wallets_and_positions() -> None:
         assert (usdt.asset, usdt.wallet, usdt.mode) == ("USDT", MarketKind.PERPETUAL, Mode.SHADOW)
         assert usdt.in_bots == live.bot.books.equity(D(100))
         live.exchange.stolen = D(-1)
+        live.clock.advance(RECENT)
         (view,) = await desk.positions()
         assert (view.position.symbol, view.in_bots) == (SYMBOL, live.bot.books.base)
         assert view.position.quantity == view.in_bots + 1
         live.exchange.price(D(99))
+        live.clock.advance(RECENT)
         (view,) = await desk.positions()
         assert view.position.unrealised == -view.position.quantity
 

@@ -192,10 +192,21 @@ async def test_funding_is_told_with_its_sign(perpetual: Perpetual) -> None:
     await perpetual.through("bt-1-1-0b1")
     perpetual.server.usdm.apply_funding("BTCUSDT", "0.001")
     perpetual.server.usdm.apply_funding("BTCUSDT", "-0.001")
-    first, second = await perpetual.exchange.funding(perpetual.symbol, 0)
+    first, second = await perpetual.exchange.funding([perpetual.symbol], 0)
     assert first.amount == -second.amount < 0
     assert first.id != second.id
-    assert await perpetual.exchange.funding(perpetual.symbol, second.at + 1) == []
+    assert await perpetual.exchange.funding([perpetual.symbol], second.at + 1) == []
+
+
+async def test_funding_of_several_markets_is_one_question_and_tells_of_no_other(perpetual: Perpetual) -> None:
+    await rest(perpetual)
+    await perpetual.through("bt-1-1-0b1")
+    perpetual.server.usdm.apply_funding("BTCUSDT", "0.001")
+    asked = perpetual.server.calls.count("GET /fapi/v1/income")
+    (paid,) = await perpetual.exchange.funding([perpetual.symbol, "ETH/USDT:USDT"], 0)
+    assert paid.symbol == perpetual.symbol
+    assert await perpetual.exchange.funding(["ETH/USDT:USDT", "SOL/USDT:USDT"], 0) == []
+    assert perpetual.server.calls.count("GET /fapi/v1/income") == asked + 2
 
 
 async def test_orders_die_with_us_unless_we_say_otherwise(perpetual: Perpetual) -> None:

@@ -269,4 +269,4 @@ def test_funding_is_paid_once_for_what_was_open_then() -> None:
     matching.fund(BTC, D("0.0001"), 0)
     (paid,) = matching.margin.drain()
     assert paid.amount == -3
-    assert matching.margin.funding(BTC, 0) == [paid]
+    assert matching.margin.funding([BTC], 0) == [paid]

@@ -70,7 +70,7 @@ async def test_funding_is_what_the_exchange_settled(server: BinanceServer, paper
     server.usdm.apply_funding("BTCUSDT", "0.0001")
     paid = await inbox.until(lambda: next((each for each in inbox.events if isinstance(each, FundingPaid)), None))
     assert paid.amount == Decimal("-0.6001")
-    assert await exchange.funding(SYMBOL, 0) == [paid]
+    assert await exchange.funding([SYMBOL], 0) == [paid]
 
 
 async def test_a_mark_beyond_the_liquidation_price_ends_the_position(

@@ -61,7 +61,7 @@ async def test_a_position_outlives_the_process_and_pays_funding_meanwhile(tmp_pa
         5,
         MarginMode.ISOLATED,
     )
-    paid = await exchange.funding(SYMBOL, 0)
+    paid = await exchange.funding([SYMBOL], 0)
     assert len(paid) in (3, 4)
     assert all(each.at % (8 * HOUR) == 0 for each in paid)
     balances = await exchange.balances()
