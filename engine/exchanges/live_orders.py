@@ -48,7 +48,7 @@ class LiveOrders:
         """``market`` returns a listed market or raises ``MarketUnknown``."""
         self._client, self._own, self._market = client, own, market
         self._can = capabilities(client.ccxt, client.kind)
-        self._listings: dict[str, asyncio.Future[list[OrderReport]]] = {}
+        self._listings: dict[str, asyncio.Future[None]] = {}
 
     # -- placing
 
@@ -162,7 +162,7 @@ class LiveOrders:
         """Know the newest orders of a market, asked for once."""
         listing = self._listings.get(symbol)
         if listing is None:
-            listing = self._listings[symbol] = asyncio.ensure_future(self._list(symbol))
+            listing = self._listings[symbol] = asyncio.ensure_future(self._learn(symbol))
         if not listing.done() or listing.exception() is not None:
             try:
                 await asyncio.shield(listing)
@@ -170,12 +170,14 @@ class LiveOrders:
                 self._listings.pop(symbol, None)
                 raise
 
-    async def _list(self, symbol: str, since: Millis | None = None) -> list[OrderReport]:
-        """Ask for the newest orders of a market, or for the first ones since an instant."""
+    async def _learn(self, symbol: str) -> None:
+        """Ask for the newest orders of a market, and remember them."""
         has = self._client.ccxt.has.get("fetchOrders") is True
         call, limit = ("fetch_orders", _LISTED) if has else ("fetch_open_orders", None)
-        told = await self._client.read(call, symbol, since, limit, lane=Lane.GRID)
-        return [self._report(found) for found in told if not never_was(found)]
+        told = await self._client.read(call, symbol, None, limit, lane=Lane.GRID)
+        for found in told:
+            if not never_was(found):
+                self._report(found)
 
     # -- cancelling
 
@@ -245,10 +247,26 @@ class LiveOrders:
         unknown = placed.keys() - known.keys()
         if len(unknown) > _FEW and self._client.ccxt.has.get("fetchOrders") is True:
             for since in (None, min(placed[each] for each in unknown)):
-                known |= {each.exchange_id: each.client_id for each in await self._list(symbol, since)}
+                known |= await self._names(symbol, since)
                 if len(placed.keys() - known.keys()) <= _FEW:
                     break
         return known | {each: await self.client_id(symbol, each) for each in placed.keys() - known.keys()}
+
+    async def _names(self, symbol: str, since: Millis | None) -> dict[str, str]:
+        """Return what the newest orders of a market were called, or the first ones since an instant, by number.
+
+        Nothing else of them is remembered: most are over, and those that are not would have to make room for them.
+        """
+        told = await self._client.read("fetch_orders", symbol, since, _LISTED)
+        names: dict[str, str] = {}
+        for found in told:
+            if not never_was(found):
+                exchange_id = str(found["id"])
+                known = self._own.client_id(symbol, exchange_id)
+                names[exchange_id] = str(found.get("clientOrderId") or "") if known is None else known
+                if known is None:
+                    self._own.name(symbol, exchange_id, names[exchange_id])
+        return names
 
     async def client_id(self, symbol: str, exchange_id: str) -> str:
         """Return what an order of the exchange was called by whoever placed it, or an empty text."""

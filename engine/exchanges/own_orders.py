@@ -11,6 +11,8 @@ from data.values import ZERO
 
 _REMEMBERED = 2_048
 """Orders that are over, and fills; older ones are forgotten. Whoever asks for them asks the exchange."""
+_NAMED = 8_192
+"""Orders of which the name alone is kept, so that trades looked at again need no question whose they were."""
 
 
 class _Own:
@@ -29,6 +31,7 @@ class OwnOrders:
         """Know nothing."""
         self._orders: OrderedDict[str, _Own] = OrderedDict()
         self._names: dict[tuple[str, str], str] = {}
+        self._past: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._fills: OrderedDict[tuple[str, str, str], None] = OrderedDict()
         self._sending: dict[str, deque[Callable[[], None]]] = {}
         self.markets: set[str] = set()
@@ -73,7 +76,13 @@ class OwnOrders:
                 self._orders[client_id] = own
                 continue
             for name in own.names:
-                self._names.pop(name, None)
+                self.name(*name, self._names.pop(name))
+
+    def name(self, symbol: str, exchange_id: str, client_id: str) -> None:
+        """Remember what an order that is over was called, and nothing else of it."""
+        self._past[symbol, exchange_id] = client_id
+        if len(self._past) > _NAMED:
+            self._past.popitem(last=False)
 
     def exchange_id(self, client_id: str) -> str | None:
         """Return what the exchange calls an order, or None when it is not known here."""
@@ -82,7 +91,8 @@ class OwnOrders:
 
     def client_id(self, symbol: str, exchange_id: str) -> str | None:
         """Return what we call an order of the exchange, or None when it is not known here."""
-        return self._names.get((symbol, exchange_id))
+        name = (symbol, exchange_id)
+        return self._names.get(name) or self._past.get(name)
 
     # -- what was told
 
