@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 
 from apscheduler.events import EVENT_SCHEDULER_SHUTDOWN, SchedulerEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -25,6 +25,8 @@ LATE_SECONDS = 3600
 """A daily job that could not run in time still does within this; later it waits for the next day."""
 SHORTEST_SECONDS = 0.25
 DAY_SECONDS = 86_400.0
+WATCH_SECONDS, STEP_MILLIS = 1.0, 1_000
+"""How often it is looked whether the system clock was set back, and from how much on that matters."""
 log = logging.getLogger(__name__)
 
 
@@ -54,15 +56,20 @@ class Scheduler:
         speed: float = 1.0,
         grace_seconds: float = GRACE_SECONDS,
         cancel_seconds: float = CANCEL_SECONDS,
+        wall: Clock | None = None,
     ) -> None:
-        """Take the jobs; with simulated time ``speed`` says how many of its seconds pass in a real one."""
+        """Take the jobs; with simulated time ``speed`` says how many of its seconds pass in a real one.
+
+        ``wall`` is the clock of the system, by which the library underneath knows when a job is due.
+        """
         if speed <= 0:
             raise ValueError(f"speed: {speed} is not a number above 0")
-        self._clock, self._speed = clock, speed
+        self._clock, self._speed, self._wall = clock, speed, wall or SystemClock()
         self._grace, self._patience = grace_seconds, cancel_seconds
         self._entries = {job.name: _Entry(job) for job in jobs}
         self._wheel = AsyncIOScheduler(timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1})
         self._stopped = asyncio.Event()
+        self._watch: asyncio.Task[None] | None = None
         self._wheel.add_listener(self._note_stop, EVENT_SCHEDULER_SHUTDOWN)
 
     async def start(self) -> None:
@@ -83,11 +90,15 @@ class Scheduler:
             if entry.paused:
                 self._wheel.pause_job(name)
         self._wheel.start()
+        self._watch = asyncio.create_task(self._watch_the_wall(), name="wall clock")
 
     async def stop(self) -> None:
         """Start nothing more, let running jobs finish within the grace, then cancel them. Safe to call twice."""
         if not self._wheel.running:
             return
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait({self._watch})
         # The library cancels what still runs when it shuts down, so that comes last.
         self._wheel.pause()
         await self._drain()
@@ -163,6 +174,25 @@ class Scheduler:
         # Simulated days have no time of day on the wall; one of their lengths between two runs is what is left.
         seconds = trigger.seconds if isinstance(trigger, Every) else DAY_SECONDS
         return IntervalTrigger(seconds=max(seconds / self._speed, SHORTEST_SECONDS), timezone=UTC)
+
+    async def _watch_the_wall(self) -> None:
+        # The library waits for an instant on the wall clock. Set back two hours, it would wait two hours longer.
+        ticking = asyncio.get_running_loop()
+        ahead = self._wall.now() - ticking.time() * 1000
+        while True:
+            await self._wall.sleep(WATCH_SECONDS)
+            before, ahead = ahead, self._wall.now() - ticking.time() * 1000
+            if before - ahead > STEP_MILLIS:
+                log.warning("The system clock was set back by %.0f s", (before - ahead) / 1000)
+                self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Let every interval job that waits come after one interval from now; the library was told of a later time."""
+        for name, entry in self._entries.items():
+            trigger, found = self._trigger(entry.job.trigger), self._wheel.get_job(name)
+            if isinstance(trigger, IntervalTrigger) and found is not None and found.next_run_time is not None:
+                at = datetime.fromtimestamp(SystemClock().now() / 1000, UTC) + trigger.interval
+                self._wheel.modify_job(name, next_run_time=min(at, found.next_run_time))
 
     def _next_at(self, name: str) -> Millis | None:
         found = self._wheel.get_job(name) if self._wheel.running else None

@@ -11,7 +11,7 @@ from data.values import ZERO
 
 _REMEMBERED = 2_048
 """Orders that are over, and fills; older ones are forgotten. Whoever asks for them asks the exchange."""
-_NAMED = 8_192
+_NAMED = 4_096
 """Orders of which the name alone is kept, so that trades looked at again need no question whose they were."""
 
 

@@ -18,7 +18,7 @@ def jobs(settings: Settings | None = None) -> dict[str, Job]:
 
 
 def test_every_module_makes_jobs() -> None:
-    single = {"daily_digest", "equity_snapshot", "heartbeat", "housekeeping", "reconcile"}
+    single = {"daily_digest", "equity_snapshot", "heartbeat", "housekeeping", "memory", "reconcile"}
     assert set(discover()) == {"agent_ticks", "hold_alive", *single}
     assert list(jobs()) == sorted(["agent_grid", "agent_risk", *single])
     assert all(job.what for job in jobs().values())
@@ -37,6 +37,7 @@ def test_the_settings_say_when() -> None:
         "equity_snapshot": Every(300),
         "heartbeat": Every(10),
         "housekeeping": Daily("03:30", UTC),
+        "memory": Every(120),
         "reconcile": Every(300),
     }
 

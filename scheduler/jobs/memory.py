@@ -1,0 +1,29 @@
+"""Gives memory back that large answers took for a moment: the C library keeps what was freed, in pieces, for good."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+
+from scheduler.registry import Every, Job, JobContext
+
+SECONDS = 120.0
+
+
+def jobs(_: JobContext) -> tuple[Job, ...]:
+    """Return the job, where the C library can be told: glibc can, musl and others have nothing of the kind."""
+    if not hasattr(ctypes.CDLL(None), "malloc_trim"):
+        return ()
+    return (
+        Job(
+            name="memory",
+            what="Gives memory back that is not needed any more",
+            trigger=Every(SECONDS),
+            run=_give_back,
+        ),
+    )
+
+
+async def _give_back() -> None:
+    # Beside the loop: going through the heap takes milliseconds, and ctypes lets others work meanwhile.
+    await asyncio.to_thread(ctypes.CDLL(None).malloc_trim, 0)
