@@ -6,6 +6,7 @@ import asyncio
 import secrets as randomness
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import version
 
 import structlog
@@ -25,6 +26,7 @@ from commands.dispatch import Dispatcher, Services
 from commands.notice import Notice, notices
 from commands.pairing import LIFETIME, Pairing
 from commands.people import StoredPeople
+from commands.proposals import illustrated
 from commands.registry import Registry, Role, discover
 from commands.reply import Reply
 from config.language import _
@@ -124,7 +126,7 @@ class App:
         self.audience = Audience(self.people, settings.chat)
         self.renderer = Renderer()
         self.outbox = Outbox(self.database)
-        self.pusher = Pusher(self.outbox, self.audience, clock)
+        self.pusher = Pusher(self.outbox, self.audience, clock, partial(illustrated, self.desk))
         self.checkup = Checkup(
             self.runner,
             Surroundings(self.outbox, folders, self._ring),
@@ -165,9 +167,8 @@ class App:
         for task in self._connections:
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
-        await self.scheduler.stop()
-        for platform in self.platforms:
-            await self._quietly(platform.stop())
+        # Side by side: whoever waits for the end of the process waits for the longest of these, not for their sum.
+        await asyncio.gather(self.scheduler.stop(), *(self._quietly(platform.stop()) for platform in self.platforms))
         await self.dispatcher.stop()
         if self._explainer is not None:
             await self._explainer.close()
@@ -191,7 +192,11 @@ class App:
         for account in self.runner.accounts.values():
             self._connections.append(asyncio.create_task(attend(self.runner, account), name=f"attend {account.name}"))
         await self._guard_keys()
-        await self._heartbeat()
+        try:
+            await self._heartbeat()
+        except OSError as error:
+            # Whoever looks at it from outside will miss it; trading does not.
+            log.warning("no_sign_of_life", reason=str(error))
         self.data.start()
         await self.scheduler.start()
         self._report_restart(reports)

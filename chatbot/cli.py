@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import sys
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -75,6 +76,8 @@ def run(
     home: Home = None,
 ) -> None:
     """Run the engine until it is told to stop."""
+    # Nothing is open yet. Without this the first process of a container would not hear that it should end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     # Starting makes much and frees little: looking for garbage as often as usual would take a seventh of it.
     gc.set_threshold(10_000)
     from chatbot.serve import Wish, serve

@@ -19,11 +19,11 @@ class Heartbeat:
 
     def beat(self, now: Millis) -> None:
         """Say that the engine is alive. Raises OSError."""
-        self._file.write_text(_written(now) + "\n", encoding="utf-8")
+        self._write(_written(now))
 
     def end(self, now: Millis) -> None:
         """Say that the engine stopped as it was told. Raises OSError."""
-        self._file.write_text(f"{_written(now)} {_STOPPED}\n", encoding="utf-8")
+        self._write(f"{_written(now)} {_STOPPED}")
 
     def last(self) -> Millis | None:
         """Return the time of the last sign, whatever it was."""
@@ -34,6 +34,12 @@ class Heartbeat:
         """Return whether an engine that was not stopped gave a sign less than ``within`` milliseconds ago."""
         read = self._read()
         return read is not None and not read[1] and now - read[0] < within
+
+    def _write(self, sign: str) -> None:
+        # A full disk takes the new sign, and not the last one with it; nobody reads half a sign.
+        draft = self._file.with_name(f"{self._file.name}.part")
+        draft.write_text(f"{sign}\n", encoding="utf-8")
+        draft.replace(self._file)
 
     def _read(self) -> tuple[Millis, bool] | None:
         try:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import msgspec
 
 from chatbot.platform import Audience, Platform, SendError, SendFailed, SendRefused, SendRetry
-from commands.notice import Lane, Notice
+from commands.message import Lane, Notice, Preview
 from commands.registry import Role
-from commands.reply import Card
+from commands.reply import Card, Reply
 from config.language import _
 from data.database import StorageError
 from data.outbox import Outbox, OutboxRow
@@ -34,6 +34,9 @@ _CRASHES = 3
 _TITLES = 15
 _log = logging.getLogger(__name__)
 
+Illustrate = Callable[[Card, Preview], Awaitable[Reply]]
+"""Puts a picture of what a preview asks for above a card, or says on the card why there is none."""
+
 
 class Parcel(msgspec.Struct, frozen=True):
     """What is kept of one message: a notice, or several that became one while they waited."""
@@ -43,11 +46,12 @@ class Parcel(msgspec.Struct, frozen=True):
     titles: tuple[str, ...] = ()
     """Of everything in it, oldest first; the oldest ones of many are only counted."""
     count: int = 1
+    preview: Preview | None = None
 
     def merged(self, newer: Parcel) -> Parcel:
         """Return one parcel that stands for both."""
         titles = (*self.titles, *newer.titles)[-_TITLES:]
-        return Parcel(newer.card, newer.digest, titles, self.count + newer.count)
+        return Parcel(newer.card, newer.digest, titles, self.count + newer.count, newer.preview)
 
     def reply(self) -> Card:
         """Return what is shown."""
@@ -67,8 +71,16 @@ class _Chat:
     def __init__(self, now: Millis) -> None:
         self.wake = asyncio.Event()
         self.failures = 0
+        self._seen = now
         self._until: Millis = 0
         self._allowed_at = now - BURST * INTERVAL
+
+    def set_back(self, now: Millis) -> Millis:
+        """Return by how much the clock was set back since the last look, and wait no longer for it; mostly 0."""
+        by, self._seen = max(0, self._seen - now), now
+        self._until -= by
+        self._allowed_at -= by
+        return by
 
     def wait(self, now: Millis) -> Millis:
         """Return how long the next message must wait."""
@@ -86,9 +98,9 @@ class _Chat:
 class Pusher:
     """Pushes notices to everybody who should hear them, each chat at its own pace."""
 
-    def __init__(self, outbox: Outbox, audience: Audience, clock: Clock) -> None:
-        """Keep messages in ``outbox`` until the people of ``audience`` have them."""
-        self._outbox, self._audience, self._clock = outbox, audience, clock
+    def __init__(self, outbox: Outbox, audience: Audience, clock: Clock, illustrate: Illustrate | None = None) -> None:
+        """Keep messages in ``outbox`` until the people of ``audience`` have them; ``illustrate`` those that ask."""
+        self._outbox, self._audience, self._clock, self._illustrate = outbox, audience, clock, illustrate
         self._platforms: dict[str, Platform] = {}
         self._early: list[tuple[Notice, Role]] = []
         self._chats: dict[str, _Chat] = {}
@@ -135,11 +147,12 @@ class Pusher:
                     self._put(person.id, notice)
 
     def _put(self, recipient: str, notice: Notice) -> None:
-        parcel = Parcel(notice.card, notice.digest, (notice.card.title,))
+        parcel = Parcel(notice.card, notice.digest, (notice.card.title,), preview=notice.preview)
         waiting = self._outbox.pending(recipient, notice.key) if notice.key else []
         mergeable = [each for each in waiting if self._takes(each, notice)]
         old = _opened(mergeable[-1]) if mergeable else None
-        if old is None or not self._outbox.replace(mergeable[-1].id, _encoded(old.merged(parcel))):
+        # What they become is told where the newest of them belongs: of a pause and what went before, the pause is last.
+        if old is None or self._outbox.replace(mergeable[-1].id, _encoded(old.merged(parcel)), notice.at) is None:
             self._outbox.put(
                 recipient=recipient, lane=int(notice.lane), key=notice.key, at=notice.at, body=_encoded(parcel),
                 silent=notice.silent, expires_at=self._clock.now() + LIFETIMES[notice.lane],
@@ -174,6 +187,8 @@ class Pusher:
     async def _next(self, recipient: str, platform: Platform, chat: _Chat) -> None:
         chat.wake.clear()
         now = self._clock.now()
+        if (by := chat.set_back(now)) > 0:
+            self._outbox.hasten(recipient, by)
         self._outbox.expire(now)
         waiting = self._outbox.pending(recipient)
         due = [each for each in waiting if each.not_before <= now]
@@ -209,7 +224,7 @@ class Pusher:
         self._in_flight.add(row.id)
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                receipt = await platform.send(row.recipient, parcel.reply(), row.silent)
+                receipt = await platform.send(row.recipient, await self._shown(parcel), row.silent)
         except TimeoutError:
             self._failed(row, chat, SendFailed(f"no answer within {SEND_SECONDS:g} s"))
         except SendError as error:
@@ -221,6 +236,17 @@ class Pusher:
             self._outbox.done(row.id, receipt, self._clock.now())
         finally:
             self._in_flight.discard(row.id)
+
+    async def _shown(self, parcel: Parcel) -> Reply:
+        card = parcel.reply()
+        if parcel.preview is None or self._illustrate is None:
+            return card
+        try:
+            return await self._illustrate(card, parcel.preview)
+        except Exception:
+            # Words that nobody gets for want of a picture would be worse.
+            _log.exception("a message goes without its picture: %s", card.title)
+            return card
 
     def _failed(self, row: OutboxRow, chat: _Chat, error: SendError) -> None:
         now = self._clock.now()

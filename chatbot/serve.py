@@ -6,6 +6,7 @@ import asyncio
 import gc
 import signal
 import sys
+from collections.abc import Coroutine
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -58,15 +59,32 @@ class _Set(NamedTuple):
 
 async def serve(wish: Wish) -> int:
     """Run until SIGINT or SIGTERM and return the exit code. Problems with the set-up are printed, not raised."""
-    console = Console(stderr=True)
+    console, stop = Console(stderr=True), asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
     with ExitStack() as held:
         try:
-            prepared = await _prepared(wish, console, held)
+            prepared = await _unless(stop, _prepared(wish, console, held))
         except (ConfigError, ModeUnavailable, AccountInUse, StorageError, OSError, ReplayDiverged) as error:
             # Paths and names may hold brackets, which are no markup here; a line is never broken within a path.
             console.print(Text.assemble((_("Batuta did not start."), "bold red"), f" {error}"), soft_wrap=True)
             return REFUSED
-        return await _run(prepared)
+        if prepared is None:
+            log.info("stopped_before_the_start")
+            return 0
+        return await _run(prepared, stop)
+
+
+async def _unless(stop: asyncio.Event, preparing: Coroutine[None, None, _Set]) -> _Set | None:
+    """Return what is prepared, or None once somebody wants to stop: an exchange may let a start wait for long."""
+    work, stopping = asyncio.create_task(preparing), asyncio.create_task(stop.wait())
+    await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not work.done():
+        work.cancel()
+        await asyncio.wait({work})
+        return None
+    return work.result()
 
 
 async def _prepared(wish: Wish, console: Console, held: ExitStack) -> _Set:
@@ -88,12 +106,8 @@ async def _prepared(wish: Wish, console: Console, held: ExitStack) -> _Set:
     return _Set(settings, secrets, App(settings, folders, venues, clock, announce=announce), lease)
 
 
-async def _run(prepared: _Set) -> int:
+async def _run(prepared: _Set, stop: asyncio.Event) -> int:
     settings, secrets, app, lease = prepared
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stop.set)
     await app.start(chosen_platforms(app, settings, secrets, interactive=sys.stdin.isatty()))
     stopping = asyncio.create_task(stop.wait())
     failing = asyncio.create_task(app.runner.wait())

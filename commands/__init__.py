@@ -15,6 +15,7 @@ format        numbers, durations and instants as people read them
 guidance      the questions that lead to a grid
 library       the commands, one file each
 matching      finding the market or bot a person meant
+message       one message nobody asked for, and its parts
 moves         how a grid waits, follows, grows and is laid anew
 notice        what is pushed unasked, how urgently and in which words
 pairing       one-time codes that let people in
@@ -31,6 +32,7 @@ reference     the documentation made from the code, and its check
 registry      the one table of commands, read from signatures
 reply         the closed union of what a command may answer
 results       profit and loss in words
+sayings       what the engine says in English, in the reader's language
 standing      what all bots together are worth, and today
 switching     pausing and resuming
 timeframes    lengths of candles that may be asked for

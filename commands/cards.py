@@ -13,6 +13,7 @@ from commands.format import amount, duration, instant, percent, price, profit, q
 from commands.matching import bot_name
 from commands.perpetuals import bot_fields, funding_note, funding_part, held, money_fields, plan_fields, position_word
 from commands.reply import Button, Card, Failure, Field, Reply
+from commands.sayings.recogniser import said
 from config.language import _, ngettext
 from data.grids import Trigger
 from data.market import Market
@@ -129,13 +130,18 @@ def plan_card(plan: GridPlan) -> Card:
 
 def problem_failure(problem: Problem) -> Failure:
     """Return one reason why a grid cannot start."""
-    words_of_it = problem.problem[:1].upper() + problem.problem[1:]
-    return Failure(problem=words_of_it, field=problem.field, value=problem.value, accepted=problem.accepted)
+    words_of_it = said(problem.problem)
+    return Failure(
+        problem=words_of_it[:1].upper() + words_of_it[1:],
+        field=problem.field,
+        value=problem.value,
+        accepted=said(problem.accepted),
+    )
 
 
 def receipt(outcomes: Sequence[Outcome], done: Card) -> Reply:
     """Return ``done`` when every control was carried out, otherwise why not; refused orders are named."""
-    problems = [outcome.problem for outcome in outcomes if outcome.problem]
+    problems = [said(outcome.problem) for outcome in outcomes if outcome.problem]
     if problems:
         done_count = len(outcomes) - len(problems)
         rest = ngettext("{count} other change was made.", "{count} other changes were made.", done_count)

@@ -17,6 +17,7 @@ from commands.matching import bot_name
 from commands.plan import Answer, Planned
 from commands.registry import Role
 from commands.reply import Button, Card, Failure, Field, Reply
+from commands.sayings.recogniser import said
 from config.language import _, ngettext
 from data.events import ArmMode, Control, DisarmMode, StartBot, StopBot
 from data.market import MarketKind
@@ -118,7 +119,8 @@ async def back_to_shadow(ctx: Context, bot: BotView) -> Reply:
     except ExchangeUnavailable as error:
         return receipt((stopped,), _moved_back(bot, [*fields, Field(_("No shadow bot"), str(error))]))
     if plan.problems:
-        return receipt((stopped,), _moved_back(bot, [*fields, Field(_("No shadow bot"), plan.problems[0].problem)]))
+        fields.append(Field(_("No shadow bot"), said(plan.problems[0].problem)))
+        return receipt((stopped,), _moved_back(bot, fields))
     start = StartBot(at=ctx.clock_now, by=ctx.person.id, spec=plan.spec, market=plan.market)
     started = await ctx.desk.ask(start)
     fields.append(Field(_("Started"), _("bot {number}, in shadow mode").format(number=started.bot)))

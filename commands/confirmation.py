@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
+from collections import defaultdict
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -40,6 +42,7 @@ class Confirmations:
         """Keep plans for ``lifetime`` ms; ``announce`` prints one-time codes where only the operator reads."""
         self._plans, self._clock, self._announce, self._code = plans, clock, announce, code
         self._lifetime, self._tolerance = lifetime, tolerance_percent
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def propose(
         self, ctx: Context, command: Command, arguments: dict[str, Any], planned: Planned, again: str = ""
@@ -71,6 +74,11 @@ class Confirmations:
                 return stopped
         # No await since the look: of two taps at once, exactly one gets past this line.
         self._plans.take(plan, ctx.person.id, self._clock.now())
+        # Two plans for the same, confirmed at once, would both find the world as it was before either.
+        async with self._turns[found.command]:
+            return await self._renewed(ctx, command, found)
+
+    async def _renewed(self, ctx: Context, command: Command, found: Stored) -> Reply | tuple[Reply, ...]:
         planned = await command.handler(ctx, **found.arguments)
         if not isinstance(planned, Planned):
             return planned
@@ -80,7 +88,7 @@ class Confirmations:
             )
         if moved(found, planned, self._tolerance):
             return self.propose(ctx, command, found.arguments, planned, _("The price moved; please confirm again."))
-        return await self._run(ctx, plan, planned)
+        return await self._run(ctx, found.id, planned)
 
     def discard(self, ctx: Context, plan: str, /) -> Reply:
         """Drop a plan of this person."""

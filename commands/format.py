@@ -44,6 +44,13 @@ def short(value: Decimal) -> str:
     return plain(round_to(value, step)) if value % step else plain(value)
 
 
+def figure(value: Decimal) -> str:
+    """Return a size to compare others with: its whole part, or three digits where that says too little."""
+    if abs(value) >= HUNDRED or not value:
+        return f"{value:,.0f}"
+    return plain(Decimal(f"{value:.3g}"))
+
+
 def fact(text: str) -> str:
     """Return a recorded figure as people read it."""
     try:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from commands import words
 from commands.format import profit
 from commands.reply import Button, Card, Failure, Field
+from commands.sayings.recogniser import said
 from config.language import _
 from data.market import Market
 from engine.desk import Desk
@@ -103,7 +104,7 @@ def _letters(text: str) -> str:
 
 
 def _end(error: Exception) -> str:
-    text = str(error)
+    text = said(str(error))
     return text if text.endswith((".", "!", "?")) else text + "."
 
 

@@ -31,6 +31,8 @@ _WORD = re.compile(
 _BARE = re.compile(r"""[^\s"“'=\\][^\s=]*""")
 _NUMBER = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})")
 _INTEGER = re.compile(r"#?(-?[0-9]{1,18})")
+_MONTHS = re.compile(r"[0-9]+M")
+"""A month to everybody who trades; ``1M`` read as ``1m`` would be a minute."""
 _FLAGS = {"yes": True, "on": True, "true": True, "1": True, "no": False, "off": False, "false": False, "0": False}
 
 
@@ -191,6 +193,8 @@ def _typed(parameter: Parameter, text: str) -> str | int | Decimal | bool | Trig
     word = text.strip()
     match parameter.kind:
         case ParameterKind.CHOICE:
+            if _MONTHS.fullmatch(word):
+                return None
             name = word.lower().replace("-", "_").replace(" ", "_")
             return next((each for each in parameter.type if name in (each.value.lower(), each.value)), None)
         case ParameterKind.FLAG:

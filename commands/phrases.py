@@ -77,7 +77,7 @@ def rule(value: Rule) -> str:
         Rule.REINVEST: _("Profit pays for larger orders: let every slot grow."),
         Rule.EXTEND_GRID: _("Price came near the highest line: lay another one."),
         Rule.MARKET_CHANGED: _("The exchange changed the rules of the market: go on by the new ones."),
-        Rule.MARKET_PROPOSED: _("A market suits a grid: say so. Only a person can start it."),
+        Rule.MARKET_PROPOSED: _("A market suits a grid: say so. A person starts it, or allowed its start."),
         Rule.BOOKS_DISAGREE: _("Books and exchange disagree: pause and ask."),
     }[value]
 

@@ -9,12 +9,16 @@ from commands import phrases, words
 from commands.format import duration, fact, instant, quantity
 from commands.matching import bot_name
 from commands.reply import Card, Field
+from commands.sayings.recogniser import said
 from config.language import _, ngettext
+from data.advice import TradingState
 from data.decisions import Decision, Input, Rule
+from data.events import RejectReason
+from data.grids import OutOfRange
 from data.market import Market
-from data.orders import Draft, Refused
-from data.values import Millis, plain
-from engine.views import BotView
+from data.orders import Draft, RefusalCode, Refused
+from data.values import Millis, Mode, Side, plain
+from engine.views import BotView, Danger
 
 SHOWN = 6
 """Orders, inputs or alternatives listed one by one before the rest is only counted."""
@@ -31,7 +35,7 @@ def decision_card(decision: Decision, bot: BotView | None, zone: tzinfo) -> Card
     ]
     fields += _rest(len(decision.inputs), knew)
     for other in decision.alternatives[:SHOWN]:
-        fields.append(Field(_("Not done"), f"{other.what}: {other.why_not}"))
+        fields.append(Field(_("Not done"), f"{_named('policy', other.what)}: {said(other.why_not)}"))
     fields.append(Field(_("Risk"), _verdict(decision)))
     fields += [Field(_("Refused"), _refused(each)) for each in decision.refused[:SHOWN]]
     market = None if bot is None else bot.market
@@ -62,16 +66,38 @@ def _rest(count: int, most: int = SHOWN) -> list[Field]:
 def _event_words(event: str) -> str:
     """``OrderFilled`` is how the engine calls it; people read *order filled*."""
     spaced = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in event)
-    return spaced.strip()
+    return said(spaced.strip())
 
 
 def _spaced(name: str) -> str:
     """``stop_loss before`` is how the engine calls it; people read *stop loss before*."""
-    return name.replace("_", " ")
+    return said(name.replace("_", " "))
 
 
 def _input(known: Input) -> str:
-    return f"{known.value} ({_age(known.age_ms)})" if known.age_ms else known.value
+    value = _named(known.name, known.value)
+    return f"{value} ({_age(known.age_ms)})" if known.age_ms else value
+
+
+def _named(name: str, value: str) -> str:
+    """Return a value in words; some are names by which the engine calls a thing, and ``name`` says of what kind."""
+    match name:
+        case "side" if value in set(Side):
+            return phrases.side(Side(value))
+        case "mode" if value in set(Mode):
+            return words.mode(Mode(value))
+        case "policy" | "out_of_range" if value in set(OutOfRange):
+            return words.out_of_range(OutOfRange(value))
+        case "danger before" | "danger after" if value in set(Danger):
+            return words.danger(Danger(value))
+        case "before" | "after" if value in set(TradingState):
+            return words.trading(TradingState(value))
+        case "refused" if value in set(RefusalCode):
+            return words.refusal(RefusalCode(value))
+        case "reason" if value in set(RejectReason):
+            return words.rejection(RejectReason(value))
+        case _:
+            return said(value)
 
 
 def _age(millis: Millis) -> str:

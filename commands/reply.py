@@ -96,6 +96,8 @@ class GridPicture(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     take_profit: Decimal | None = None
     stop_loss: Decimal | None = None
     last: Decimal | None = None
+    proposed: bool = False
+    """The lines are those of a grid that might be started, and its range is what matters."""
 
 
 class Chart(_Reply, frozen=True):

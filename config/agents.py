@@ -196,7 +196,7 @@ class Coordinator(Section):
 class DataAgent(Section):
     """Who fetches market data."""
 
-    cache_size_mb: Positive = 100
+    cache_size_mb: Positive | None = None
     prefetch_enabled: bool = True
     cleanup_interval: Seconds = 300
 

@@ -37,6 +37,8 @@ def redactor(values: Iterable[str]) -> Redact:
 def set_up_logs(settings: Logging, home: Path, secrets: Secrets, debug: bool = False) -> Redact:
     """Send every log of the process to terminal and file as configured, and return the function that hides secrets."""
     redact = redactor(secrets.revealed())
+    # A log on a full disk has nothing to say to people, least of all a traceback for each of its lines.
+    logging.raiseExceptions = False
     root = logging.getLogger()
     for handler in list(root.handlers):
         if isinstance(handler.formatter, RedactingFormatter):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta, tzinfo
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pydantic import field_validator
@@ -25,6 +25,10 @@ from config.kinds import (
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
+
+    from config.agents import DataAgent
+
+MEGABYTE = 1_000_000
 
 
 class ChatSurface(Section):
@@ -130,6 +134,16 @@ class Storage(Section):
     vacuum_interval_hours: Hours = 168
 
 
+class MarketMemory(NamedTuple):
+    """What is kept of markets in memory, as every setting about it together says."""
+
+    most_bytes: int
+    longest_millis: int
+    """No answer of the exchange is served from memory when it is older."""
+    prefetch: bool
+    compress: bool
+
+
 class Cache(Section):
     """What is kept in memory to ask the exchange less."""
 
@@ -137,3 +151,13 @@ class Cache(Section):
     default_ttl: Seconds = 300
     enable_prefetching: bool = True
     enable_compression: bool = True
+
+    def memory(self, agent: DataAgent) -> MarketMemory:
+        """Return what holds with what ``data_agent`` says of the same: the smaller size, and both must want to ask."""
+        size = self.max_size_mb if agent.cache_size_mb is None else min(self.max_size_mb, agent.cache_size_mb)
+        return MarketMemory(
+            most_bytes=size * MEGABYTE,
+            longest_millis=self.default_ttl * 1000,
+            prefetch=self.enable_prefetching and agent.prefetch_enabled,
+            compress=self.enable_compression,
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -27,6 +27,8 @@ from config.kinds import (
     Text,
 )
 
+BotMode = Literal["shadow", "testnet", "production"]
+"""Where the orders of a bot go."""
 Levels = Annotated[Positive, Field(ge=2, le=1000)]
 """Price lines of a grid."""
 HUNDRED = Decimal(100)
@@ -117,6 +119,15 @@ class FuturesPairs(Section):
     preferred_symbols: tuple[Text, ...] = ("BTCUSDT", "ETHUSDT", "ADAUSDT")
 
 
+class PairOpening(Section):
+    """Which proposals may be started by themselves."""
+
+    enabled: bool = False
+    most_bots: Positive = 1
+    most_investment: Money = Decimal(50)
+    mode: BotMode = "shadow"
+
+
 class PairSelection(Section):
     """Which markets are worth a grid."""
 
@@ -129,6 +140,7 @@ class PairSelection(Section):
     blacklist: tuple[Text, ...] = ()
     spot_pairs: SpotPairs = SpotPairs()
     futures_pairs: FuturesPairs = FuturesPairs()
+    open: PairOpening = PairOpening()
 
 
 class SpotRisk(Section):

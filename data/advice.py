@@ -45,7 +45,7 @@ class OrdersAdvised(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 
 class MarketProposed(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """The pair selector found a market that suits a grid, and which one. Only a person may start it."""
+    """The pair selector found a market that suits a grid, and which one. It is started by a person's word alone."""
 
     symbol: str
     lower: Decimal

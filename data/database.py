@@ -10,6 +10,7 @@ StorageError
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -30,6 +31,7 @@ _BUSY_MS = 5_000
 _LOG_BYTES, _CACHE_BYTES = 4 << 20, 2 << 20  # of SQLite's defaults: a checkpoint after 1,000 pages, 2,000 KiB of cache
 _ROOM = 64 << 20
 """Bytes that must be free on the disk for the log to get its size beforehand."""
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _PRIMARY_CODE = 0xFF  # SQLite keeps the primary result code in the low byte of an extended one
 
 
@@ -68,6 +70,7 @@ _ERRORS: dict[int, tuple[type[StorageError], str]] = {
     sqlite3.SQLITE_PERM: (StorageReadOnly, "cannot be written"),
     sqlite3.SQLITE_CANTOPEN: (StorageReadOnly, "cannot be opened for writing"),
     sqlite3.SQLITE_FULL: (StorageFull, "cannot grow: the disk is full"),
+    sqlite3.SQLITE_IOERR: (StorageError, "cannot be read or written: the disk fails, or a limit on its use is reached"),
     sqlite3.SQLITE_CORRUPT: (StorageCorrupt, "is damaged"),
     sqlite3.SQLITE_NOTADB: (StorageCorrupt, "is not a database"),
 }
@@ -79,10 +82,13 @@ class Database:
     Every transaction is on the disk when it returns (write-ahead log, synchronous = FULL).
     """
 
+    _lost: StorageError | None
+    """Why SQLite took the open transaction back by itself, as it does after some errors."""
+
     def __init__(self, path: Path) -> None:
         """Open ``path``, create or migrate it, and keep every other process out. Raises ``StorageError``."""
         self.path: Path | None = path
-        self._depth = 0
+        self._depth, self._lost = 0, None
         self._lock = _lock(path)
         try:
             self._connection = self._open(str(path))
@@ -95,7 +101,7 @@ class Database:
         """Return a database that lives and dies with this object, for replays and tests."""
         database = cls.__new__(cls)
         database.path = None
-        database._depth = 0
+        database._depth, database._lost = 0, None
         database._lock = -1
         database._connection = database._open(":memory:")
         return database
@@ -124,10 +130,11 @@ class Database:
                 self._connection.rollback()
             raise
         finally:
-            self._depth = 0
+            self._depth, self._lost = 0, None
 
     def run(self, sql: str, parameters: Sequence[object] = ()) -> int:
         """Run one statement and return the number of rows it changed; outside a transaction it is one by itself."""
+        self._refuse_if_lost()
         try:
             return self._connection.execute(sql, parameters).rowcount
         except sqlite3.Error as error:
@@ -135,6 +142,7 @@ class Database:
 
     def run_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """Run one statement for every row; only inside a transaction."""
+        self._refuse_if_lost()
         try:
             self._connection.executemany(sql, rows)
         except sqlite3.Error as error:
@@ -142,6 +150,7 @@ class Database:
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Return all rows of a query."""
+        self._refuse_if_lost()
         try:
             return self._connection.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
@@ -149,6 +158,7 @@ class Database:
 
     def row(self, sql: str, parameters: Sequence[object] = ()) -> Row | None:
         """Return the first row of a query, or None."""
+        self._refuse_if_lost()
         try:
             row: Row | None = self._connection.execute(sql, parameters).fetchone()
         except sqlite3.Error as error:
@@ -212,8 +222,10 @@ class Database:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             self._migrate(connection)
-            if self.path is not None and shutil.disk_usage(self.path.parent).free > _ROOM:
-                _reserve_log(connection)
+            if self.path is not None:
+                _prove_room(connection)
+                if shutil.disk_usage(self.path.parent).free > _ROOM:
+                    _reserve_log(connection)
         except BaseException as error:
             if connection is not None:
                 connection.close()
@@ -253,20 +265,43 @@ class Database:
             os.fsync(file.fileno())
 
     def _named(self, error: sqlite3.Error) -> StorageError:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY_CODE
+        extended = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        # The index of the log is a file of its own, and that it cannot grow is told as an input or output error.
+        code = sqlite3.SQLITE_FULL if extended == sqlite3.SQLITE_IOERR_SHMSIZE else extended & _PRIMARY_CODE
         kind, what = _ERRORS.get(code, (StorageError, "refused"))
-        return kind(f"{self._name} {what}: {error}")
+        named = kind(f"{self._name} {what}: {error}")
+        if self._depth and not self._connection.in_transaction:
+            self._lost = named
+        return named
+
+    def _refuse_if_lost(self) -> None:
+        # Whoever swallowed the error must not write on outside of the transaction it believes to be in.
+        if self._lost is not None:
+            raise self._lost
+
+
+def _prove_room(connection: sqlite3.Connection) -> None:
+    """Commit what changes nothing: a full disk must refuse the start, and not the first order after it."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    connection.execute(f"PRAGMA user_version = {version}")
 
 
 def _reserve_log(connection: sqlite3.Connection) -> None:
     """Let the write-ahead log have its usual size from the start: one that grows makes each commit a third slower.
 
-    What is taken back was written to the log as far as it did not fit into SQLite's cache.
+    What is taken back was written to the log as far as it did not fit into SQLite's cache. Where that much cannot be
+    had, the log grows as it is used.
     """
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute("CREATE TABLE reserve (body BLOB)")
-    connection.execute("INSERT INTO reserve VALUES (zeroblob(?))", (_LOG_BYTES + _CACHE_BYTES,))
-    connection.execute("ROLLBACK")
+    try:
+        connection.execute("CREATE TABLE reserve (body BLOB)")
+        connection.execute("INSERT INTO reserve VALUES (zeroblob(?))", (_LOG_BYTES + _CACHE_BYTES,))
+    except sqlite3.OperationalError:
+        pass
+    finally:
+        # After some errors SQLite has rolled back by itself.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def _lock(path: Path) -> int:
@@ -287,8 +322,13 @@ def _lock(path: Path) -> int:
             "Stop that one first, or choose another home.",
             pid,
         ) from error
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    try:
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        os.close(handle)
+        kind, what = _ERRORS[sqlite3.SQLITE_FULL if error.errno in _FULL else sqlite3.SQLITE_READONLY]
+        raise kind(f"{path} {what}: {lock}: {error.strerror}") from error
     return handle
 
 

@@ -128,11 +128,21 @@ class _Control(_Event, frozen=True, kw_only=True):
     """Id of the confirmed plan; a plan is applied at most once, whatever is replayed."""
 
 
+class Allowance(msgspec.Struct, frozen=True, kw_only=True):
+    """The most that all bots at work of one ``by`` together may be and invest; what a person lets an agent start."""
+
+    most_bots: int
+    most_investment: Decimal
+    """Quote."""
+
+
 class StartBot(_Control, frozen=True):
     """Start a grid on a market as quoted in ``market``."""
 
     spec: GridSpec
     market: Market
+    allowance: Allowance | None = None
+    """Kept to by the step itself, with this bot counted; None where nothing but risk limits it."""
 
 
 class StopBot(_Control, frozen=True):

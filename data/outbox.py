@@ -94,10 +94,17 @@ class Outbox:
         """Return the open messages that may leave now, most urgent lane first, then oldest first."""
         return [_message(row) for row in self._database.rows(_DUE, (now, limit))]
 
-    def replace(self, message: int, body: bytes) -> bool:
-        """Give an open message another body; False when it was delivered or dropped meanwhile."""
-        sql = f"UPDATE outbox SET body = ?, revision = revision + 1 WHERE id = ? AND {_OPEN}"
-        return self._database.run(sql, (body, message)) > 0
+    def replace(self, message: int, body: bytes, at: Millis) -> int | None:
+        """Give an open message the body of newer news and the last place in its lane; return the id it has then.
+
+        None when it was delivered or dropped meanwhile.
+        """
+        sql = (
+            "UPDATE outbox SET id = (SELECT max(id) + 1 FROM outbox), body = ?, at = ?, revision = revision + 1 "
+            f"WHERE id = ? AND {_OPEN} RETURNING id"
+        )
+        rows = self._database.rows(sql, (body, at, message))
+        return int(rows[0][0]) if rows else None
 
     def done(self, message: int, receipt: str, at: Millis, revision: int | None = None) -> bool:
         """Note a delivery; False, and still open, when ``revision`` went out but the body was replaced meanwhile."""
@@ -111,6 +118,11 @@ class Outbox:
         """Note a failed attempt and hold the message back until ``not_before``."""
         sql = f"UPDATE outbox SET attempts = attempts + 1, not_before = ? WHERE id = ? AND {_OPEN}"
         self._database.run(sql, (not_before, message))
+
+    def hasten(self, recipient: str, by: Millis) -> None:
+        """Let the open messages of a recipient wait for an instant that is earlier by so much."""
+        sql = f"UPDATE outbox SET not_before = max(0, not_before - ?) WHERE recipient = ? AND {_OPEN}"
+        self._database.run(sql, (by, recipient))
 
     def drop(self, message: int, reason: str, at: Millis) -> None:
         """Give a message up, and say why."""

@@ -18,6 +18,7 @@ markets           whatever is asked about markets, from memory, streams, or one 
 indicators        one file, one indicator: over windows, and bar by bar
 statistics        what a market's past says about grids on it
 agents            one file, one agent; each only advises
+selection         choosing markets for grids, and what becomes of a choice
 supervisor        runs the agents and rebuilds the ones that fail
 desk              the counter where pictures and controls are asked for
 front_desk        that counter over a running engine

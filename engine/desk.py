@@ -13,6 +13,7 @@ from data.decisions import Decision
 from data.equity import EquityPoint as EquityPoint
 from data.events import Control
 from data.grids import GridSpec
+from data.limits import RiskLimits
 from data.market import Candle, Market, MarketKind, Ticker
 from data.orders import Fill
 from data.values import ZERO, Millis, Mode
@@ -63,6 +64,17 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     paused: bool
 
 
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """Something an agent found that it does not advise: what became of one thing it looked at."""
+
+    subject: str
+    """Kind of thing, such as ``market``."""
+    name: str
+    said: str
+    """In English."""
+    at: Millis
+
+
 class AgentView(msgspec.Struct, frozen=True, kw_only=True):
     """One agent: alive, and what it said last."""
 
@@ -73,6 +85,7 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True):
     last_advice: str
     restarts: int
     last_error: str
+    notes: tuple[Note, ...] = ()
 
 
 class EngineView(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +114,8 @@ class EngineView(msgspec.Struct, frozen=True, kw_only=True):
     """Modes of real money that are armed, and the most (quote) that all bots of each may hold and bid for."""
     risk_state: TradingState | None = None
     """What risk alone asks for; ``trading_state`` is the stricter of it and the person's. None: the same."""
+    limits: RiskLimits | None = None
+    """What risk judges by now; None where that is not told."""
 
     @property
     def new_bots(self) -> Mode:

@@ -107,6 +107,7 @@ class FrontDesk(AccountFrontDesk):
             accounts=tuple(_account_view(account) for account in runner.accounts.values()),
             caps=dict(state.armed),
             risk_state=state.risk_state,
+            limits=runner.engine.limits_in_force,
         )
 
     def bots(self) -> Sequence[BotView]:

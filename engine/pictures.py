@@ -32,6 +32,8 @@ def bot_view(state: EngineState, bot: Bot) -> BotView:
         profit=profit(bot, mark) if mark is not None else None,
         danger=bot.danger,
         versions=bot.versions,
+        by=bot.by,
+        plan=bot.plan,
     )
 
 

@@ -44,6 +44,10 @@ class Bot(msgspec.Struct, kw_only=True):
     books: Books
     started_at: Millis
     start_price: Decimal
+    by: str = ""
+    """Who started it, as its control said; empty where an older version wrote it down."""
+    plan: str = ""
+    """Id of the plan that it was started by."""
     status: BotStatus = BotStatus.STARTING
     position: RangePosition = RangePosition.INSIDE
     live: list[str] = []

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from data.advice import Advice
 from data.events import AdvicePosted
 from data.values import Millis
-from engine.desk import AgentView, Desk
+from engine.agents.base import Noting
+from engine.desk import AgentView, Desk, Note
 
 if TYPE_CHECKING:
     from engine.agents.base import Agent, Maker
@@ -95,6 +96,7 @@ class Supervisor:
                 last_advice=place.last_advice.reason if place.last_advice is not None else "",
                 restarts=place.restarts,
                 last_error=place.last_error,
+                notes=_notes(place.agent),
             )
             for name, place in self._posts.items()
         )
@@ -203,6 +205,10 @@ def _checked(name: str, advice: Sequence[Advice]) -> tuple[Advice, ...]:
         if each.agent != name:
             raise ValueError(f"agent: {each.agent!r} is not {name!r}, who gave the advice")
     return tuple(advice)
+
+
+def _notes(agent: object) -> tuple[Note, ...]:
+    return tuple(agent.notes()) if isinstance(agent, Noting) else ()
 
 
 async def _advise(agent: Agent, desk: Desk, now: Millis) -> Sequence[Advice]:

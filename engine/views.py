@@ -130,3 +130,7 @@ class BotView(msgspec.Struct, frozen=True, kw_only=True):
     danger: Danger = Danger.SAFE
     versions: tuple[Version, ...] = ()
     """Closing figures of the grids before this one, oldest first."""
+    by: str = ""
+    """Who started it: ``platform:user id``, or the name of an agent."""
+    plan: str = ""
+    """Id of the plan that it was started by."""

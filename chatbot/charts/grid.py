@@ -39,7 +39,7 @@ def draw(picture: GridPicture, words: Words) -> Canvas:
     if not picture.candles:
         canvas.text(canvas.width / 2, canvas.height / 2, words.nothing, theme.MUTED, size=theme.LARGE, align="center")
         return canvas
-    last = picture.candles[-1].close if picture.last is None else picture.last
+    last = _last(picture)
     fills = tuple(fill for fill in picture.fills if fill.at >= picture.candles[0].opened_at)
     _headline(canvas, picture, last)
     _legend(canvas, picture, fills, words)
@@ -47,6 +47,8 @@ def draw(picture: GridPicture, words: Words) -> Canvas:
     panel = _panel(canvas, picture, fills, levels)
     start, end = picture.candles[0].opened_at, picture.candles[-1].opened_at
     canvas.time_axis((panel,), start, end, words.months)
+    if picture.proposed:
+        _span(canvas, panel, picture.lines)
     _lines(canvas, panel, picture.lines, last)
     _candles(canvas, panel, picture)
     _fills(canvas, panel, fills)
@@ -67,18 +69,31 @@ def _headline(canvas: Canvas, picture: GridPicture, last: Decimal) -> None:
 def _legend(canvas: Canvas, picture: GridPicture, fills: Sequence[FillMark], words: Words) -> None:
     if not picture.lines and not fills:
         return
-    buys = sum(fill.side is Side.BUY for fill in fills)
     x, y = theme.MARGIN + 14.0, canvas.height - 212
-    for marker, color, label, count in (
-        ("^", theme.SKY, words.buys, buys),
-        ("v", theme.YELLOW, words.sells, len(fills) - buys),
-        ("_", theme.MUTED, words.lines, len(picture.lines)),
-    ):
+    for marker, color, label, count in _entries(picture, fills, words):
         _markers(canvas, None, np.array([x]), np.array([float(y)]), marker, color, 26)
         room = canvas.width / 3 - 90 - canvas.text_width(str(count), bold=True)
         used = canvas.text(x + 26, y, label, theme.MUTED, room=room)
         used += canvas.text(x + 26 + used + 12, y, str(count), bold=True)
         x += 26 + used + 12 + 60
+
+
+def _entries(picture: GridPicture, fills: Sequence[FillMark], words: Words) -> tuple[tuple[str, str, str, int], ...]:
+    """Return what the legend says: mark, colour, words and number."""
+    if picture.proposed:
+        below = sum(line <= _last(picture) for line in picture.lines)
+        above = len(picture.lines) - below
+        return ("_", theme.SKY, words.buy_lines, below), ("_", theme.YELLOW, words.sell_lines, above)
+    buys = sum(fill.side is Side.BUY for fill in fills)
+    return (
+        ("^", theme.SKY, words.buys, buys),
+        ("v", theme.YELLOW, words.sells, len(fills) - buys),
+        ("_", theme.MUTED, words.lines, len(picture.lines)),
+    )
+
+
+def _last(picture: GridPicture) -> Decimal:
+    return picture.candles[-1].close if picture.last is None else picture.last
 
 
 def _levels(picture: GridPicture, last: Decimal, words: Words) -> list[_Level]:
@@ -87,6 +102,9 @@ def _levels(picture: GridPicture, last: Decimal, words: Words) -> list[_Level]:
         levels.append(_Level(picture.take_profit, f"{words.take_profit} {price(picture.take_profit)}", theme.GAIN))
     if picture.stop_loss is not None:
         levels.append(_Level(picture.stop_loss, f"{words.stop_loss} {price(picture.stop_loss)}", theme.LOSS))
+    if picture.proposed and picture.lines:
+        ends = (picture.lines[0], theme.SKY), (picture.lines[-1], theme.YELLOW)
+        levels += [_Level(at, price(at), color) for at, color in ends]
     return levels
 
 
@@ -139,6 +157,13 @@ def _exits(canvas: Canvas, panel: Panel, levels: list[_Level]) -> None:
         at = np.full(2, float(level.at))
         canvas.line(np.array([panel.x0, panel.x1]), at, level.color, panel, width=3, dash=(3.0, 2.0))
         canvas.tag(panel.right + 2, place, _arrowed(level, panel.y0, panel.y1), level.color)
+
+
+def _span(canvas: Canvas, panel: Panel, lines: Sequence[Decimal]) -> None:
+    """Shade the range."""
+    low, high = panel.y_of(float(lines[0])), panel.y_of(float(lines[-1]))
+    corners = [(panel.left, low), (panel.left, high), (panel.right, high), (panel.right, low)]
+    canvas.add(PolyCollection([corners], facecolors=[theme.TEXT], alpha=0.05, linewidths=0, zorder=1.5), panel)
 
 
 def _lines(canvas: Canvas, panel: Panel, lines: Sequence[Decimal], last: Decimal) -> None:

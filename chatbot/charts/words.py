@@ -19,6 +19,8 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     buys: str
     sells: str
     lines: str
+    buy_lines: str
+    sell_lines: str
     take_profit: str
     stop_loss: str
     nothing: str
@@ -38,6 +40,8 @@ def translated() -> Words:
         buys=_("Buys"),
         sells=_("Sells"),
         lines=_("Lines"),
+        buy_lines=_("Buy lines"),
+        sell_lines=_("Sell lines"),
         take_profit=_("TP"),
         stop_loss=_("SL"),
         nothing=_("No data yet"),

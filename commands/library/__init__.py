@@ -20,6 +20,7 @@ markets     find a market
 mode        where money is real, and letting it be
 orders      the open orders
 pair        let somebody in with a code
+pairs       markets that are proposed, and why others are not
 pause       take a bot's orders off the book
 people      who may ask, and what
 pnl         profit and loss, with its chart

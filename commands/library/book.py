@@ -1,7 +1,8 @@
-"""See what rests in a market's book."""
+"""See what rests in a market's book and what others traded last."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import accumulate
@@ -10,7 +11,7 @@ from typing import Annotated
 from pydantic import Field as Limits
 
 from commands.context import Context
-from commands.format import amount, duration, percent, price, short
+from commands.format import amount, duration, price, quantity, share, short
 from commands.guidance import which_market
 from commands.matching import find_market, unavailable
 from commands.plan import Answer
@@ -18,13 +19,15 @@ from commands.registry import Param, command
 from commands.reply import Button, Failure, Table
 from config.language import _
 from data.market import Market
-from data.observations import Book, Level
-from data.values import HUNDRED, Side
+from data.observations import Book, Level, PublicTrade
+from data.values import HUNDRED, ZERO, Millis, Side
 from engine.exchanges.base import ExchangeUnavailable, NotPossible
 
 NEAR = Decimal("0.01")
 DEPTH = 100
 """Levels of a side that are asked for, so that what rests near the price can be added up."""
+TRADES = 100
+"""Trades that tell which side is in a hurry."""
 
 
 @command()
@@ -33,9 +36,10 @@ async def book(
     symbol: Annotated[str, Param("market, such as BTC/USDT", complete="symbol")] = "",
     levels: Annotated[int, Param("prices of each side"), Limits(ge=1, le=25)] = 8,
 ) -> Answer:
-    """See the best prices of a market and what rests there
+    """See the best prices of a market, what rests there and what was traded last
 
-    Each line adds up what rests there and nearer to the price. Examples: /book BTC/USDT · /book ETH/USDT 15
+    Each line adds up what rests there and nearer to the price; the last trade stands between the sides.
+    Examples: /book BTC/USDT · /book ETH/USDT 15
     """
     if not symbol.strip():
         return await which_market(ctx, "book")
@@ -43,7 +47,7 @@ async def book(
     if isinstance(market, Failure):
         return market
     try:
-        answer = await ctx.desk.data.book(market.symbol, DEPTH)
+        answer, traded = await asyncio.gather(ctx.desk.data.book(market.symbol, DEPTH), _traded(ctx, market))
     except ExchangeUnavailable as error:
         return unavailable(error)
     except NotPossible as error:
@@ -52,8 +56,8 @@ async def book(
     return Table(
         title=_("Book of {symbol}").format(symbol=market.symbol),
         columns=("", _("Price"), _("Sum, {asset}").format(asset=market.base)),
-        rows=tuple(_rows(market, found, levels)),
-        note=_note(market, found, answer.age(ctx.clock_now)),
+        rows=tuple(_rows(market, found, levels, traded)),
+        note="\n".join((_note(market, found, answer.age(ctx.clock_now)), *_pressure(market, traded, ctx.clock_now))),
         empty=_("Nothing rests there."),
         buttons=(
             Button(_("Refresh"), f"/book {market.symbol} {levels}"),
@@ -63,12 +67,21 @@ async def book(
     )
 
 
-def _rows(market: Market, found: Book, levels: int) -> list[tuple[str, ...]]:
+async def _traded(ctx: Context, market: Market) -> Sequence[PublicTrade]:
+    """Return the newest trades between others; none where nobody tells."""
+    try:
+        return (await ctx.desk.data.trades(market.symbol, TRADES)).value
+    except (ExchangeUnavailable, NotPossible):
+        return ()
+
+
+def _rows(market: Market, found: Book, levels: int, traded: Sequence[PublicTrade]) -> list[tuple[str, ...]]:
     """Return a ladder: the dearest ask on top, the cheapest bid at the bottom, sums growing away from the price."""
     tick = market.filters.price_tick
     asks = [(_("ask"), price(each.price, tick), short(total)) for each, total in _summed(found.asks[:levels])]
     bids = [(_("bid"), price(each.price, tick), short(total)) for each, total in _summed(found.bids[:levels])]
-    return [*reversed(asks), *bids]
+    last = [(_("last"), price(traded[-1].price, tick), "")] if traded and found.mid is not None else []
+    return [*reversed(asks), *last, *bids]
 
 
 def _summed(levels: Sequence[Level]) -> list[tuple[Level, Decimal]]:
@@ -86,5 +99,24 @@ def _note(market: Market, found: Book, age: int) -> str:
         spread=f"{spread:.4f} %", bids=amount(bids, market.quote), asks=amount(asks, market.quote)
     )
     if bids + asks:
-        told += " " + _("{share} of it are bids.").format(share=percent(bids / (bids + asks) * HUNDRED))
+        told += " " + _("{share} of it are bids.").format(share=share(bids, bids + asks))
     return told + " " + _("Seen {age} ago.").format(age=duration(age))
+
+
+def _pressure(market: Market, traded: Sequence[PublicTrade], now: Millis) -> tuple[str, ...]:
+    """Say what was traded last, and how much of it by who bought what was asked; nothing where nothing is known."""
+    if not traded:
+        return ()
+    newest, total = traded[-1], sum((each.price * each.quantity for each in traded), ZERO)
+    bought = sum((each.price * each.quantity for each in traded if each.side is Side.BUY), ZERO)
+    told = _("Last trades: {count} in {span}, {share} of their value bought. Newest: {side} {quantity}, {age} ago.")
+    return (
+        told.format(
+            count=len(traded),
+            span=duration(newest.at - traded[0].at),
+            share=share(bought, total),
+            side=_("bought") if newest.side is Side.BUY else _("sold"),
+            quantity=quantity(newest.quantity, market.base),
+            age=duration(now - newest.at),
+        ),
+    )

@@ -8,6 +8,16 @@ from commands.registry import command
 from commands.reply import Button, Table
 from config.language import _
 from data.cache.metrics import KindMetrics
+from engine.markets.kinds import (
+    BOOK,
+    CANDLES,
+    DAYS,
+    FUNDING_RATE,
+    OPEN_INTEREST,
+    STATISTICS,
+    TICKER,
+    TRADES,
+)
 
 _MEGABYTE = 1_000_000
 
@@ -21,7 +31,7 @@ async def cache(ctx: Context) -> Answer:
     """
     metrics = ctx.desk.data.metrics()
     kinds = sorted(metrics.kinds.items(), key=lambda each: -each[1].asked)
-    rows = [_row(name.replace("_", " "), each) for name, each in kinds if each.asked or each.entries]
+    rows = [_row(_name(name), each) for name, each in kinds if each.asked or each.entries]
     used = _("{used} of {most} MB in use, {streams} streams.").format(
         used=f"{metrics.bytes / _MEGABYTE:.1f}",
         most=f"{metrics.most_bytes / _MEGABYTE:.0f}",
@@ -31,9 +41,32 @@ async def cache(ctx: Context) -> Answer:
         title=_("Market data from memory: {share}").format(share=_share(metrics.total.hit_rate)),
         columns=(_("Data"), _("Asked"), _("From memory"), _("Calls saved"), _("Ahead of need"), _("Kept")),
         rows=tuple(rows + ([_row(_("all"), metrics.total)] if len(rows) > 1 else [])),
-        note=used,
+        note="\n".join(filter(None, (_too_old(metrics.total), used))),
         empty=_("Nobody has asked for anything yet."),
         buttons=(Button(_("Refresh"), "/cache"), Button(_("Status"), "/status")),
+    )
+
+
+def _name(kind: str) -> str:
+    return {
+        TICKER: _("prices"),
+        DAYS: _("24 h of all markets"),
+        BOOK: _("book"),
+        TRADES: _("trades"),
+        FUNDING_RATE: _("funding rate"),
+        OPEN_INTEREST: _("open interest"),
+        CANDLES: _("candles"),
+        STATISTICS: _("statistics"),
+    }[kind]
+
+
+def _too_old(of: KindMetrics) -> str:
+    """Say why so little came from memory, where it was there but too old."""
+    if of.stale <= of.hits:
+        return ""
+    return _(
+        "Most of what was remembered was too old to be given again: prices are good for seconds, candles for minutes. "
+        "So it is when questions are few, and in the demo, whose time runs fast."
     )
 
 

@@ -94,7 +94,7 @@ async def grid(
     if investment is None:
         return await ask_investment(ctx, spec, market)
     plan = await ctx.desk.plan(spec)
-    return problem_replies(ctx, plan) if plan.problems else _planned(plan)
+    return problem_replies(ctx, plan) if plan.problems else _planned(ctx, plan)
 
 
 def _misfit(ctx: Context, spec: GridSpec, market: Market) -> Failure | None:
@@ -129,16 +129,22 @@ def _bad_upper(market: Market, lower: Decimal, upper: Decimal | None) -> Failure
     )
 
 
-def _planned(plan: GridPlan) -> Planned:
+def _planned(ctx: Context, plan: GridPlan) -> Planned:
+    market, mode = plan.market.symbol, plan.spec.mode
+    beside = [
+        each.id
+        for each in ctx.desk.bots()
+        if each.status.active and (each.market.symbol, each.spec.mode) == (market, mode)
+    ]
     prices = " ".join(plain(each) for each in plan.lines)
     return Planned(
         card=plan_card(plan),
         controls=lambda plan_id, by, at: (StartBot(at=at, by=by, plan=plan_id, spec=plan.spec, market=plan.market),),
         receipt=lambda outcomes: _receipt(plan, outcomes),
         # Sizes follow the price: as much of it as a person tolerates, they tolerate in the sizes. Another number of
-        # slots that start full is another plan.
+        # slots that start full is another plan. So is one beside a bot that was not there: it may be this one's twin.
         quote={plan.spec.symbol: plan.ticker.last, "size": plan.quantity},
-        state=f"{plan.spec.mode} {prices} {sum(slot.full for slot in plan.slots)}",
+        state=f"{mode} {prices} {sum(slot.full for slot in plan.slots)} {beside}",
         confirm_label=_("Start"),
     )
 

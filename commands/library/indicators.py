@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import Annotated
 
 from commands.context import Context
@@ -12,14 +13,19 @@ from commands.matching import find_market, unavailable
 from commands.plan import Answer
 from commands.registry import Param, command
 from commands.reply import Button, Card, Failure, Field
+from commands.sayings.indicators import indicator_name, output_name
+from commands.sayings.recogniser import said
 from commands.timeframes import Timeframe
 from config.language import _
 from data.bars import Bars
+from data.values import plain
 from engine.exchanges.base import ExchangeUnavailable
 from engine.indicators.base import Indicator, discover, each_bar
 from engine.indicators.board import Board
 
 BARS = 500
+FRACTIONS = frozenset({"realised_volatility"})
+"""Indicators whose values are parts of the price; people read percent."""
 
 
 @command()
@@ -66,18 +72,29 @@ def _fields(bars: Bars) -> list[Field]:
     (last,) = each_bar(bars.part(len(bars) - 1))
     values = board.peek(last)
     return [
-        Field(name.replace("_", " "), f"{_shown(values[name])} · {each.reading(values[name], last.close)}")
+        Field(indicator_name(name), f"{_shown(name, values[name])} · {said(each.reading(values[name], last.close))}")
         for name, each in known.items()
     ]
 
 
-def _shown(values: dict[str, float]) -> str:
+def _shown(indicator: str, values: dict[str, float]) -> str:
+    if indicator in FRACTIONS:
+        return ", ".join(f"{output_name(name)} {_percent(value)}" for name, value in values.items())
+    # A direction of 1 says nothing that the reading beside it does not say in words.
+    values = {name: value for name, value in values.items() if name != "direction"}
     if len(values) == 1:
         return _number(next(iter(values.values())))
-    return ", ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in values.items())
+    return ", ".join(f"{output_name(name)} {_number(value)}" for name, value in values.items())
+
+
+def _percent(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value * 100:.2f} %"
 
 
 def _number(value: float) -> str:
-    if math.isnan(value):
+    """Return five digits, whole ones never cut off, and no exponent however small the price is."""
+    if not math.isfinite(value):
         return "–"
-    return f"{value:,.0f}" if abs(value) >= 100_000 else f"{value:.5g}"
+    if abs(value) >= 100_000:
+        return f"{value:,.0f}"
+    return plain(Decimal(f"{value:.5g}"))

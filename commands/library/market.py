@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated
 
 from commands.context import Context
-from commands.format import amount, duration, percent, price, quantity
+from commands.format import amount, duration, figure, percent, price, quantity
 from commands.guidance import which_market
 from commands.matching import find_market, unavailable
 from commands.plan import Answer
@@ -49,9 +49,13 @@ async def market(
 
 def _prices(market: Market, ticker: Ticker) -> list[Field]:
     tick = market.filters.price_tick
-    spread = (ticker.ask - ticker.bid) / ticker.last * HUNDRED
     best = f"{price(ticker.bid, tick)} / {price(ticker.ask, tick)}"
-    return [Field(_("Bid / ask"), _("{prices}, spread {spread}").format(prices=best, spread=_fine(spread)))]
+    middle = (ticker.bid + ticker.ask) / 2
+    if not middle:
+        return [Field(_("Bid / ask"), best)]
+    # Of the middle, as in /validate and /book: where few trade, the last price may be far from both.
+    spread = _fine((ticker.ask - ticker.bid) / middle * HUNDRED)
+    return [Field(_("Bid / ask"), _("{prices}, spread {spread}").format(prices=best, spread=spread))]
 
 
 async def _day(ctx: Context, market: Market) -> list[Field]:
@@ -66,7 +70,7 @@ async def _day(ctx: Context, market: Market) -> list[Field]:
     return [
         Field(_("24 h"), percent(day.change * HUNDRED, signed=True) + age),
         Field(_("Low – high"), f"{price(day.low, tick)} – {price(day.high, tick)}"),
-        Field(_("Volume"), f"{day.turnover:,.0f} {market.quote} ({day.volume:,.0f} {market.base})"),
+        Field(_("Volume"), f"{figure(day.turnover)} {market.quote} ({figure(day.volume)} {market.base})"),
     ]
 
 
@@ -92,7 +96,7 @@ async def _perpetual(ctx: Context, market: Market) -> list[Field]:
         fields.append(Field(_("Funding"), _("not told")))
     try:
         interest = (await ctx.desk.data.open_interest(market.symbol)).value
-        size = f"{interest.notional:,.0f} {market.quote} ({interest.quantity:,.0f} {market.base})"
+        size = f"{figure(interest.notional)} {market.quote} ({figure(interest.quantity)} {market.base})"
         fields.append(Field(_("Open interest"), size))
     except (ExchangeUnavailable, NotPossible):
         fields.append(Field(_("Open interest"), _("not told")))

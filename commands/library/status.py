@@ -8,6 +8,7 @@ from commands.format import amount, duration, profit, zone_of
 from commands.plan import Answer
 from commands.registry import command
 from commands.reply import Button, Card, Field
+from commands.sayings.recogniser import said
 from commands.standing import Standing, standings
 from config.language import _, ngettext
 from data.advice import TradingState
@@ -26,7 +27,7 @@ async def status(ctx: Context) -> Answer:
     trading = words.trading(engine.trading_state)
     if engine.trading_state_reason and engine.trading_state is not TradingState.ACTIVE:
         person = ctx.people.get(engine.trading_state_reason)
-        trading = f"{trading}: {person.name if person else engine.trading_state_reason}"
+        trading = f"{trading}: {person.name if person else said(engine.trading_state_reason)}"
     fields = [
         Field(_("Exchange"), f"{engine.exchange}, {_('connected') if engine.connected else _('NOT connected')}"),
         Field(_("Trading"), trading),

@@ -10,6 +10,7 @@ from commands.context import Context
 from commands.plan import Answer, Planned
 from commands.registry import Param, Role, Tier, command
 from commands.reply import Button, Card, Field
+from commands.sayings.recogniser import said
 from config.language import _
 from data.advice import TradingState
 from data.events import SetTradingState
@@ -31,7 +32,7 @@ async def trading(
     """
     engine = ctx.desk.engine()
     if state is None or state is engine.trading_state:
-        return _now(engine, engine.trading_state_reason)
+        return _now(engine, said(engine.trading_state_reason))
     if _FREEDOM.index(state) < _FREEDOM.index(engine.trading_state):
         control = SetTradingState(at=ctx.clock_now, by=ctx.person.id, state=state)
         return receipt((await ctx.desk.ask(control),), _now(ctx.desk.engine(), ""))
@@ -42,7 +43,7 @@ def _planned(engine: EngineView, state: TradingState) -> Planned:
     before, after = engine.trading_state, state
     changes = [Field(_("Before"), words.trading_state(before)), Field(_("After"), words.trading_state(after))]
     if engine.trading_state_reason:
-        changes.append(Field(_("It was limited because"), engine.trading_state_reason))
+        changes.append(Field(_("It was limited because"), said(engine.trading_state_reason)))
     fields = tuple(changes)
     done = Card(
         title=words.trading_state(after).capitalize(),

@@ -7,20 +7,24 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
+import msgspec
+
 from commands.context import Context
-from commands.format import amount, percent, price
+from commands.format import amount, figure, percent, price
 from commands.guidance import which_market
 from commands.matching import find_market, unavailable
 from commands.plan import Answer
 from commands.registry import Param, command
 from commands.reply import Button, Card, Failure, Field, Reply
+from commands.sayings.recogniser import said
 from config.language import _, ngettext
 from data.market import Market, Ticker
 from data.values import HUNDRED, plain
 from engine.exchanges.base import ExchangeUnavailable, NotPossible
+from engine.grid.levels import NOTIONAL_MARGIN
 from engine.markets.suitability import Check, banned, facts_of, judge
 from engine.statistics.description import MarketStatistics
-from engine.statistics.readings import readings
+from engine.statistics.readings import Reading, readings
 from engine.statistics.recommend import NoGrid, Recommendation, recommend
 from engine.statistics.series import TooFewBars
 from engine.statistics.service import StatisticsUnavailable
@@ -57,7 +61,7 @@ async def validate(
     except ExchangeUnavailable as error:
         return unavailable(error)
     except NotPossible as error:
-        return Failure(problem=str(error))
+        return Failure(problem=said(str(error)))
     checks = judge(facts, market, ctx.settings.pair_selection)
     return (_verdict(ctx, market, ticker, checks), await _grid(ctx, market, ticker))
 
@@ -67,6 +71,9 @@ def _of_kind(symbol: str, kind: Kind | None, quote: str) -> str:
     pair, _colon, settled = symbol.strip().partition(":")
     if kind is None:
         return symbol
+    if not pair.upper().endswith(quote.upper()) and not any(mark in pair for mark in "/-_ "):
+        # A base alone: ``btc:usdt`` would be read as the spot market, which has the same letters.
+        pair = f"{pair}/{quote}"
     if kind is Kind.SPOT:
         return pair
     return f"{pair}:{settled or pair.partition('/')[2] or quote}"
@@ -101,34 +108,54 @@ def _check(each: Check) -> Field:
     mark = {True: "✓", False: "✗", None: "?"}[each.passed]
     found = _("not told") if each.found is None else _figure(each, each.found)
     words = _("at most {limit}") if each.most else _("at least {limit}")
-    return Field(f"{mark} {each.name}", f"{found} ({words.format(limit=_figure(each, each.wanted))}): {each.why}")
+    wanted = words.format(limit=_figure(each, each.wanted))
+    return Field(f"{mark} {said(each.name)}", f"{found} ({wanted}): {said(each.why)}")
 
 
 def _figure(each: Check, value: Decimal) -> str:
     if each.unit == "%":
-        return f"{value:.3g} %"
+        return f"{_three(value)} %"
     if each.unit == "ADX":
-        return f"ADX {value:.3g}"
-    return f"{value:,.0f} {each.unit}"
+        return f"ADX {_three(value)}"
+    return f"{figure(value)} {each.unit}"
+
+
+def _three(value: Decimal) -> str:
+    """Return three digits without an exponent; less than a ten-thousandth is nothing here."""
+    return plain(Decimal(f"{round(value, 4):.3g}"))
 
 
 async def _grid(ctx: Context, market: Market, ticker: Ticker) -> Reply:
     """Return the grid that suits the market, or why there is none."""
     try:
         told = (await ctx.desk.data.statistics(market.symbol)).value
-        found = recommend(told, market, ticker)
+        if told.recent_low == told.recent_high:
+            return Failure(problem=_("No grid can be recommended: {symbol} has not moved in {days} days.").format(
+                symbol=market.symbol, days=told.horizon_days
+            ))  # fmt: skip
+        found = recommend(told, _as_planned(ctx, market), ticker, ctx.desk.engine().limits)
     except ExchangeUnavailable as error:
         return unavailable(error)
-    except (TooFewBars, NoGrid, StatisticsUnavailable) as error:
-        return Failure(problem=_("No grid can be recommended: {why}.").format(why=str(error).rstrip(".")))
+    except TooFewBars:
+        return Failure(problem=_("No grid can be recommended yet: {symbol} has too few candles.").format(
+            symbol=market.symbol
+        ))  # fmt: skip
+    except (NoGrid, StatisticsUnavailable) as error:
+        return Failure(problem=_("No grid can be recommended: {why}.").format(why=said(str(error).rstrip("."))))
     return _recommended(market, told, found)
+
+
+def _as_planned(ctx: Context, market: Market) -> Market:
+    """Return the market as a grid on it is planned: with orders no smaller than the settings want them."""
+    least = max(market.filters.min_notional, ctx.settings.grid.spot.min_order_size_usd / NOTIONAL_MARGIN)
+    return msgspec.structs.replace(market, filters=msgspec.structs.replace(market.filters, min_notional=least))
 
 
 def _recommended(market: Market, told: MarketStatistics, found: Recommendation) -> Card:
     tick, quote = market.filters.price_tick, market.quote
     span = f"{price(found.lower, tick)} – {price(found.upper, tick)}"
     cycles = _("{mean} a day, mostly {low} to {high}").format(
-        mean=f"{found.cycles:.1f}", low=f"{found.low:.1f}", high=f"{found.high:.1f}"
+        mean=_cycles(found.cycles), low=_cycles(found.low), high=_cycles(found.high)
     )
     fields = [
         Field(_("Range"), span),
@@ -138,8 +165,8 @@ def _recommended(market: Market, told: MarketStatistics, found: Recommendation) 
         Field(_("Least capital"), amount(found.minimum_capital, quote)),
         Field(_("Expected cycles"), cycles),
     ]  # fmt: skip
-    fields += [Field(each.name, f"{each.value}: {each.why}") for each in readings(told) if each.name in NUMBERS]
-    fields += [Field(_("Why: {name}").format(name=each.name), each.why) for each in found.reasons]
+    fields += [Field(_label(each.name), _reading(each)) for each in readings(told) if each.name in NUMBERS]
+    fields += [Field(_("Why: {name}").format(name=said(each.name)), said(each.why)) for each in found.reasons]
     line = f"{plain(found.lower)} {plain(found.upper)} {found.levels}"
     return Card(
         title=_("A grid for {symbol}").format(symbol=market.symbol),
@@ -154,6 +181,19 @@ def _recommended(market: Market, told: MarketStatistics, found: Recommendation) 
             Button(_("Book"), f"/book {market.symbol}"),
         ),
     )
+
+
+def _cycles(count: float) -> str:
+    return f"{count:.1f}" if count >= 1 else f"{count:.2f}"
+
+
+def _label(name: str) -> str:
+    words = said(name)
+    return words[:1].upper() + words[1:]
+
+
+def _reading(each: Reading) -> str:
+    return f"{said(each.value)}: {said(each.why)}"
 
 
 def _days(told: MarketStatistics) -> str:

@@ -76,7 +76,8 @@ class Cache:
         ttl = entry.habit.ttl(entry.ledger.kind)
         self._note(key, entry.habit, entry.ledger, now)
         age = now - entry.at
-        if 0 <= age <= ttl and (oldest is None or age <= oldest):
+        # What is of this very millisecond may still be another answer: who says 0 has seen it, and wants it anew.
+        if 0 <= age <= ttl and (oldest is None or 0 < oldest >= age):
             return self._hit(entry, now, ttl)
         entry.ledger.tally.stale += 1
         return cast("Answer[T]", await self._ask(key, ask, now, oldest, noted=True))

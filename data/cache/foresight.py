@@ -7,12 +7,15 @@ from typing import NamedTuple
 
 from data.cache.ghosts import USUAL_KEY, key_bytes
 from data.cache.habits import Habit, Manners
+from data.cache.periods import Period
 from data.cache.sequences import WINDOW, Sequences
 from data.cache.words import Key, Kind
 from data.values import Millis
 
 LIKELY = 0.6
 """Probability of use from which it is worth asking."""
+WAIT = 10
+"""What it may cost, as a weight of questions, to spare somebody one wait."""
 BUSY = 4
 """Accesses from which a key can be busy."""
 _BUSINESS = 2
@@ -34,6 +37,8 @@ class Expectation(NamedTuple):
     """From when a visit is the expected one."""
     busy: bool = False
     """Wanted all the time, so that ``at`` says nothing but until when to look at it again."""
+    more: float = 0.0
+    """Questions more than without asking ahead for each wait that is spared, though every answer is used."""
 
 
 class State(NamedTuple):
@@ -86,7 +91,7 @@ class Foresight:
                 continue
             state = self._state(key)
             probability = _busy(state, now) if expected.busy else _coming(state, expected, now)
-            if probability >= LIKELY:
+            if _pays(state.kind, probability, expected.more):
                 found.append((-state.kind.cost * probability, expected.at, key))
         for key in over:
             self._prove(key, None)
@@ -100,12 +105,15 @@ class Foresight:
             return
         if state.kind.prefetch:
             period = habit.period(state.manners)
-            if habit.count >= BUSY and habit.gap * _BUSINESS <= habit.ttl(state.kind):
+            if habit.count >= BUSY and _is_busy(habit, state.kind):
                 self._expect(key, Expectation(now, 2 * habit.ttl(state.kind), 0, LIKELY, now, busy=True))
             elif period is not None and period.confidence >= LIKELY:
                 slack = min(state.kind.ttl, max(2 * period.jitter, LEAD // 2))
                 since = period.next_at - max(3 * period.jitter, LEAD)
-                self._expect(key, Expectation(period.next_at, slack, period.jitter, period.confidence, since))
+                more = _overlap(period, habit.ttl(state.kind))
+                self._expect(
+                    key, Expectation(period.next_at, slack, period.jitter, period.confidence, since, more=more)
+                )
         for following in self._sequences.after(key):
             if following.probability >= LIKELY and self._state(following.key).kind.prefetch:
                 at, known = habit.last + following.after, self._expected.get(following.key)
@@ -132,10 +140,43 @@ class Foresight:
         self._expected[key] = expected
 
 
+def _pays(kind: Kind, probability: float, more: float) -> bool:
+    """Return whether sparing a wait costs no more than it may.
+
+    Of answers asked for ahead a part ``p`` is used, so each use costs ``(1 - p) / p`` questions in vain.
+    """
+    return probability >= LIKELY and kind.cost * ((1 - probability) / probability + more) <= WAIT
+
+
+def _overlap(period: Period, ttl: Millis) -> float:
+    """Return how many more questions it takes for each wait that is spared, because asking early is soon too old.
+
+    An answer asked for at need serves ``1 + ttl // every`` visits; one asked for ahead has less time left.
+    """
+    every = max(1, period.every)
+    asked, ahead = 1 + ttl // every, 1 + (ttl - _lead(ttl, period.jitter)) // every
+    return (asked - ahead) / ahead
+
+
+def _lead(ttl: Millis, jitter: Millis) -> Millis:
+    return min(ttl // 2, max(LEAD, 3 * jitter))
+
+
+def _is_busy(habit: Habit, kind: Kind) -> bool:
+    """Return whether a key is asked for so often that it may be kept fresh all the time.
+
+    Who waits for the need asks once in a TTL and half a gap; who does not, once in a TTL less the lead. That is so
+    much more for each wait that is spared.
+    """
+    ttl = habit.ttl(kind)
+    more = (habit.gap / 2 + min(LEAD, ttl // 4)) / ttl if ttl else 1.0
+    return habit.gap * _BUSINESS <= ttl and more * kind.cost <= WAIT
+
+
 def _coming(state: State, expected: Expectation, now: Millis) -> float:
     """Return the probability of a use for which the answer in memory will be too old and one asked for now will not."""
     ttl = state.kind.ttl if state.habit is None else state.habit.ttl(state.kind)
-    lead = min(ttl // 2, max(LEAD, 3 * expected.jitter))
+    lead = _lead(ttl, expected.jitter)
     needed = expected.at + expected.jitter
     if state.asking or now < expected.at - lead or now + ttl < needed:
         return 0.0

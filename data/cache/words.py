@@ -44,6 +44,11 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
         if self.cost <= 0:
             raise ValueError(f"{self.name}: cost {self.cost} is not above 0")
 
+    def within(self, most: Millis) -> Kind:
+        """Return the kind with all of its times cut down to ``most``."""
+        least, usual, longest = (min(each, most) for each in (self.least_ttl, self.ttl, self.most_ttl))
+        return msgspec.structs.replace(self, least_ttl=least, ttl=usual, most_ttl=longest)
+
 
 class Key(NamedTuple):
     """What an answer is about."""

@@ -6,18 +6,18 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from data.advice import Advice
 from data.values import Millis
-from engine.desk import Desk
+from engine.desk import Desk, Note
 
 if TYPE_CHECKING:
     from config.schema import Settings
 
 
 class Agent(Protocol):
-    """Looks at the engine from time to time and says what it thinks. It changes nothing."""
+    """Looks at the engine from time to time and says what it thinks. It trades nothing and places no order."""
 
     name: str
     """The name of its module."""
@@ -27,6 +27,14 @@ class Agent(Protocol):
 
     async def advise(self, desk: Desk, now: Millis, /) -> Sequence[Advice]:
         """Return what there is to say now; nothing means *abstain*. Signs with its own name."""
+
+
+@runtime_checkable
+class Noting(Protocol):
+    """An agent that also tells what became of what it looked at."""
+
+    def notes(self) -> Sequence[Note]:
+        """Return its notes."""
 
 
 Build = Callable[["Settings"], Agent | None]

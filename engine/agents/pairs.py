@@ -1,20 +1,19 @@
 """The pair selector: proposes markets that suit a grid, with the grid, its money and every figure it was chosen by.
 
 Every few hours it goes through the markets: a screen over the day of all of them, then a closer look at the few that
-are left, one per look, because the exchange's budget is shared with trading. It opens nothing: a person does, or not.
+are left, one per look, because the exchange's budget is shared with trading. A person starts what it proposes; or,
+where the settings allow it, ``engine.selection.opening`` does, within what they allow.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 from collections.abc import Callable, Collection, Sequence
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 import structlog
 
 from data.advice import Advice, MarketProposed, TradingState
@@ -22,11 +21,15 @@ from data.bars import Bars
 from data.decisions import Rule
 from data.market import Market, MarketKind
 from data.observations import Day
-from data.values import HUNDRED, ONE, ZERO, Millis, plain
-from engine.desk import Desk
+from data.values import HUNDRED, ZERO, Millis, plain
+from engine.desk import Desk, Note
 from engine.exchanges.base import ExchangeUnavailable, MarketUnknown, NotPossible
-from engine.markets.suitability import HOURS, Check, Facts, banned, facts_of, judge
-from engine.statistics.recommend import NoGrid, Recommendation, recommend
+from engine.grid.levels import NOTIONAL_MARGIN
+from engine.markets.suitability import HOURS, banned, facts_of, judge
+from engine.selection.opening import Opener
+from engine.selection.proposals import SELECTOR
+from engine.selection.scoring import ALIKE, FEWEST, Case, correlation, earning, evidence, score, shown
+from engine.statistics.recommend import NoGrid, Recommendation, invested, recommend
 from engine.statistics.series import TooFewBars
 from engine.statistics.service import StatisticsUnavailable
 
@@ -45,97 +48,18 @@ SCREENED = 12
 """Markets of the largest turnover that are looked at closely, besides preferred ones."""
 MOST = 3
 """Proposals of one round."""
-ALIKE = Decimal("0.9")
-"""Correlation of hourly returns above which a second market is the same bet again."""
-FEWEST = 100
-"""Hourly returns that two markets must share for a correlation."""
 LEAST = Decimal("0.4")
 """Score below which a market is not worth a person's time."""
-
-EARNING, TREND, VOLUME, RANGE, SPREAD, DEPTH = map(Decimal, ("0.30", "0.20", "0.15", "0.15", "0.10", "0.10"))
-"""What each part weighs in the score; together one."""
-PREFERRED, CORRELATED, SENTIMENT = Decimal("0.05"), Decimal("0.20"), Decimal("0.20")
-"""What is added for a preferred market, taken off at a correlation of one, and the weight of a sentiment, if any."""
-HALF_EARNING = Decimal("0.1")
-"""Expected profit of a day, in percent of the investment, that is worth half of its part."""
-_CENT, _STEP = Decimal("0.01"), Decimal("0.0001")
 
 Sentiment = Callable[[str], Decimal | None]
 """What is felt about a market, -1 to 1, where 0 is an opinion too; None abstains."""
 log = structlog.get_logger(__name__)
 
 
-class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """What a market is scored by; None where something is not known."""
-
-    facts: Facts
-    perpetual: bool
-    earning: Decimal | None
-    """Expected profit of a day after fees, in percent of the investment, while price stays in the range."""
-    correlation: Decimal | None
-    """Highest with a market that is traded now, -1 to 1; zero when there is none."""
-    preferred: bool = False
-    sentiment: Decimal | None = None
-
-
-def score(case: Case, wanted: PairSelection) -> Decimal:
-    """Return how well a market suits a grid, 0 to 1: a weighted sum of parts, each 0 to 1, and corrections.
-
-    A part of which more is better is x / (x + h), one of which less is better h / (x + h), where h, worth one half, is
-    what the settings want. What is not known is worth nothing, and an unknown correlation counts as the highest. A
-    sentiment s is averaged in as (1 + s) / 2; one that abstains is left out, which is not the same as a neutral one.
-    The score never falls when a fact gets better.
-    """
-    facts, resting, least = case.facts, case.facts.depth, wanted.spot_pairs.min_liquidity_depth
-    if case.perpetual:
-        resting, least = facts.open_interest, wanted.futures_pairs.min_open_interest_usd
-    value = (
-        EARNING * _more(case.earning, HALF_EARNING)
-        + TREND * _less(facts.adx, wanted.max_adx)
-        + VOLUME * _more(facts.turnover, wanted.min_volume_usd_24h)
-        + RANGE * _more(facts.atr_percent, wanted.min_atr_perc_24h)
-        + SPREAD * _less(facts.spread_percent, wanted.max_spread_perc)
-        + DEPTH * _more(resting, least)
-        - CORRELATED * (ONE if case.correlation is None else max(ZERO, case.correlation))
-        + (PREFERRED if case.preferred else ZERO)
-    )
-    value = max(ZERO, min(ONE, value))
-    if case.sentiment is not None:
-        value += SENTIMENT * ((ONE + max(-ONE, min(ONE, case.sentiment))) / 2 - value)
-    return value.quantize(_STEP)
-
-
-def _more(found: Decimal | None, half: Decimal) -> Decimal:
-    return ZERO if found is None or found <= ZERO else found / (found + half)
-
-
-def _less(found: Decimal | None, half: Decimal) -> Decimal:
-    return ZERO if found is None else ONE if found <= ZERO else half / (found + half)
-
-
-def correlation(one: Bars, other: Bars) -> Decimal | None:
-    """Return Pearson's correlation of the log returns of two markets over the bars that both have, oldest first.
-
-    None when they share fewer than ``FEWEST`` or one of them does not move.
-    """
-    _shared, mine, its = np.intersect1d(one.at, other.at, assume_unique=True, return_indices=True)
-    if len(mine) <= FEWEST:
-        return None
-    returns = np.diff(np.log(one.close[mine])), np.diff(np.log(other.close[its]))
-    if min(float(each.std()) for each in returns) <= 0.0:
-        return None
-    return Decimal(repr(float(np.corrcoef(*returns)[0, 1]))).quantize(_STEP)
-
-
-def earning(grid: Recommendation) -> Decimal | None:
-    """Return the expected profit of a day after fees in percent: each cycle earns on the share of one slot."""
-    slots, net = grid.levels - 1, grid.spacing - grid.break_even
-    return Decimal(repr(grid.cycles)) * net / slots * HUNDRED if math.isfinite(grid.cycles) else None
-
-
 class _Found(msgspec.Struct, frozen=True, kw_only=True):
     market: Market
     grid: Recommendation
+    investment: Decimal
     score: Decimal
     bars: Bars
     reason: str
@@ -152,28 +76,39 @@ class _Round(msgspec.Struct, kw_only=True):
 class PairsAgent:
     """Goes through the markets in rounds; ``considered`` says what became of each one looked at in the last."""
 
-    name = "pairs"
+    name = SELECTOR
     what = "Proposes markets that suit a grid"
     interval_seconds = LOOK_SECONDS
 
     def __init__(
         self, wanted: PairSelection, *, kinds: Collection[MarketKind], quote: str, capital: Decimal, most_pairs: int,
-        sentiment: Sentiment | None = None,
+        least_order: Decimal = ZERO, sentiment: Sentiment | None = None, least_sentiment: Decimal | None = None,
     ) -> None:  # fmt: skip
         """Look among the markets of ``kinds`` against ``quote`` for grids of at least ``capital`` (quote).
 
-        Nothing is proposed while ``most_pairs`` markets are traded. ``sentiment`` may have a say in the score.
+        Nothing is proposed while ``most_pairs`` markets are traded, nor with orders below ``least_order`` (quote).
+        ``sentiment`` may have a say in the score, and keeps a market out that it puts below ``least_sentiment``.
         """
         self._wanted, self._kinds, self._quote = wanted, frozenset(kinds), quote
-        self._capital, self._most_pairs, self._sentiment = capital, most_pairs, sentiment
+        self._capital, self._most_pairs, self._least_order = capital, most_pairs, least_order
+        self._sentiment, self._least_sentiment = sentiment, least_sentiment
+        self._opener = Opener(wanted.open)
         self._due: Millis = 0
+        self._began: Millis = 0
         self._round: _Round | None = None
         self._said: dict[str, Millis] = {}
         self.considered: dict[str, str] = {}
 
+    def notes(self) -> Sequence[Note]:
+        """Return what became of each market of the last round, and of each proposal that might be started unasked."""
+        markets = (
+            Note(subject="market", name=name, said=said, at=self._began) for name, said in self.considered.items()
+        )
+        return (*markets, *self._opener.notes())
+
     async def advise(self, desk: Desk, now: Millis) -> Sequence[Advice]:
-        """Take one step of a round, and return its proposals at its end."""
-        if desk.engine().trading_state is not TradingState.ACTIVE:
+        """Take one step of a round, and return its proposals at its end; or start one of those there are."""
+        if await self._opener.look(desk, now) or desk.engine().trading_state is not TradingState.ACTIVE:
             return ()
         if now >= self._due:
             # What is left of an old round rests on old figures. An exchange that is away is asked again next time.
@@ -191,7 +126,7 @@ class PairsAgent:
     async def _begin(self, desk: Desk, now: Millis) -> None:
         if self._round is not None and self._round.task is not None:
             self._round.task.cancel()
-        self._round, self.considered = None, {}
+        self._round, self.considered, self._began = None, {}, now
         if self._room(desk) > 0:
             self._round = _Round(queue=await self._screen(desk, _traded(desk) | self._proposed(desk, now)))
         self._due = now + self._wanted.update_interval_hours * 3_600_000
@@ -248,6 +183,9 @@ class PairsAgent:
             return str(error)
 
     async def _examine(self, desk: Desk, market: Market) -> _Found | str:
+        felt = None if self._sentiment is None else self._sentiment(market.symbol)
+        if felt is not None and self._least_sentiment is not None and felt < self._least_sentiment:
+            return f"sentiment: {felt:.2f} (at least {plain(self._least_sentiment)})"
         hourly = (await desk.data.bars(market.symbol, "1h", HOURS)).value.part(stop=-1)
         if len(hourly) <= FEWEST:
             return f"{len(hourly)} hours of prices are too few"
@@ -259,19 +197,27 @@ class PairsAgent:
         near, alike = await self._nearest(desk, market, hourly)
         if near is not None and near > ALIKE:
             return f"correlation: {near:.2f} with {alike} (at most {plain(ALIKE)})"
-        told = (await desk.data.statistics(market.symbol)).value
-        grid = recommend(told, market, await desk.ticker(market.symbol))
+        grid, investment = await self._grid(desk, market)
         case = Case(
             facts=facts, perpetual=market.perpetual, earning=earning(grid), correlation=near,
-            preferred=self._preferred(market),
-            sentiment=None if self._sentiment is None else self._sentiment(market.symbol),
+            preferred=self._preferred(market), sentiment=felt,
         )  # fmt: skip
         known = sum(each.passed is True for each in checks)
         reason = f"{known} of {len(checks)} criteria are met, and a grid of {grid.levels} lines is expected to complete"
         return _Found(
-            market=market, grid=grid, score=score(case, self._wanted), bars=hourly,
-            reason=f"{reason} {grid.cycles:.1f} cycles a day", evidence=_evidence(checks, case, grid, alike),
+            market=market, grid=grid, investment=investment, score=score(case, self._wanted), bars=hourly,
+            reason=f"{reason} {grid.cycles:.1f} cycles a day", evidence=evidence(checks, case, grid, alike),
         )  # fmt: skip
+
+    async def _grid(self, desk: Desk, market: Market) -> tuple[Recommendation, Decimal]:
+        """Return the grid for a market and the money for it, both within the limits of risk. Raises ``NoGrid``."""
+        told = (await desk.data.statistics(market.symbol)).value
+        ticker, limits = await desk.ticker(market.symbol), desk.engine().limits
+        # A grid is planned as if the market asked for the larger orders, so it must be recommended that way.
+        least = max(market.filters.min_notional, self._least_order / NOTIONAL_MARGIN)
+        market = msgspec.structs.replace(market, filters=msgspec.structs.replace(market.filters, min_notional=least))
+        grid = recommend(told, market, ticker, limits)
+        return grid, invested(grid, self._capital, market, ticker, limits)
 
     async def _nearest(self, desk: Desk, market: Market, hourly: Bars) -> tuple[Decimal | None, str]:
         """Return the highest correlation with a market traded now, and with which; unknown when one of them is."""
@@ -300,11 +246,9 @@ class PairsAgent:
 
     def _advice(self, found: _Found, now: Millis) -> Advice:
         grid = found.grid
-        least = max(grid.minimum_capital, self._capital)
         what = MarketProposed(
-            symbol=grid.symbol, lower=grid.lower, upper=grid.upper, levels=grid.levels,
-            investment=least.quantize(_CENT if least >= ONE else _STEP, ROUND_CEILING),
-        )  # fmt: skip
+            symbol=grid.symbol, lower=grid.lower, upper=grid.upper, levels=grid.levels, investment=found.investment
+        )
         return Advice(
             agent=self.name, what=what, confidence=found.score, reason=found.reason, evidence=found.evidence,
             expires_at=now + int(LOOK_SECONDS * 2000),
@@ -325,30 +269,6 @@ class PairsAgent:
             if each.rule is Rule.MARKET_PROPOSED and now - each.at < DAY:
                 said |= {known.value for known in each.inputs if known.name == "market"}
         return said
-
-
-def shown(check: Check) -> str:
-    """Return ``found (wanted)`` of a criterion, as in ``0.02 % (at most 0.1 %)``."""
-    found = "not told" if check.found is None else _figure(check.found, check.unit)
-    return f"{found} ({'at most' if check.most else 'at least'} {_figure(check.wanted, check.unit)})"
-
-
-def _figure(value: Decimal, unit: str) -> str:
-    return f"{value:.3f} {unit}" if unit in ("%", "ADX") else f"{value:,.0f} {unit}"
-
-
-def _evidence(checks: Sequence[Check], case: Case, grid: Recommendation, alike: str) -> dict[str, str]:
-    evidence = {each.name: shown(each) for each in checks}
-    near = "not known" if case.correlation is None else f"{case.correlation:.2f}"
-    evidence["correlation"] = f"{near} with {alike} (at most {plain(ALIKE)})" if alike else "no market is traded"
-    evidence["expected cycles"] = f"{grid.cycles:.1f} a day, mostly {grid.low:.1f} to {grid.high:.1f}"
-    if case.earning is not None:
-        evidence["expected profit"] = f"{case.earning:.3f} % a day after fees, while price stays in the range"
-    if case.preferred:
-        evidence["preferred"] = "yes"
-    if case.sentiment is not None:
-        evidence["sentiment"] = f"{case.sentiment:.2f}"
-    return evidence
 
 
 def _passed_over(found: _Found, chosen: Sequence[_Found], out: Collection[str], room: int) -> str:
@@ -390,10 +310,13 @@ def build(settings: Settings) -> PairsAgent | None:
     if not wanted.enabled:
         return None
     kinds = {"spot": MarketKind.SPOT, "futures": MarketKind.PERPETUAL}
+    filtering = settings.sentiment_analysis.pair_filtering
     return PairsAgent(
         wanted,
         kinds=[kinds[each] for each in settings.exchange.supported_markets],
         quote=settings.exchange.quote,
         capital=settings.trading.capital_per_pair_usd,
         most_pairs=settings.trading.max_concurrent_pairs,
+        least_order=settings.grid.spot.min_order_size_usd,
+        least_sentiment=Decimal(str(filtering.min_sentiment_for_new_pair)) if filtering.enabled else None,
     )

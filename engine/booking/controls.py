@@ -25,6 +25,7 @@ from data.events import (
 from data.market import Ticker
 from data.values import ZERO, Mode, plain
 from engine.accounts.allocation import taken_problem
+from engine.booking.allowance import allowance_problem
 from engine.booking.reshaping import apply_reshaping
 from engine.grid.accounting import open_books
 from engine.grid.levels import exit_problem
@@ -66,6 +67,9 @@ def _start(state: EngineState, event: StartBot) -> Change:
         return refused(f"trading is {state.trading_state.value}; accepted: a start while it is active")
     if not state.may_trade(event.spec.mode):
         return refused(_not_armed(event.spec.mode))
+    unallowed = allowance_problem(state, event)
+    if unallowed:
+        return refused(unallowed)
     ticker = state.tickers.get(event.spec.symbol)
     if ticker is None:
         return refused(f"symbol: no price of {event.spec.symbol} has been seen yet")
@@ -102,6 +106,8 @@ def _new_bot(state: EngineState, plan: GridPlan, event: StartBot, ticker: Ticker
         books=open_books(plan.spec.investment, price),
         started_at=event.at,
         start_price=price,
+        by=event.by,
+        plan=event.plan,
         status=BotStatus.WAITING,
         window=plan.window,
     )

@@ -74,6 +74,8 @@ class Streams(ABC):
 
     def connected(self) -> None:
         """Hear that a stream is connected."""
+        if self._settling is not None:
+            self._settling.cancel()  # nobody could cancel it any more when the streams are dropped
         self._settling = asyncio.get_running_loop().call_later(_SETTLED_SECONDS, self.live.set)
 
     def broken(self, error: Exception) -> Unavailable:

@@ -21,6 +21,8 @@ STEPS = DAY // STEP
 MINUTES = 1440
 _PER_MINUTE = STEPS // MINUTES
 _KEPT_DAYS = 4
+_HOURS_KEPT = 130
+"""Days whose hours are kept: more than a market shows of its past, which is asked for again and again."""
 _MEMORY_DAYS = 60
 
 # Volatility after GARCH(1,1): what a surprise adds, what of yesterday's stays, and what pulls to the long run.
@@ -59,7 +61,7 @@ class InventedPath:
         self._name = f"{seed}/{symbol}"
         self._price, self._deviation, self._volume = price, daily_deviation, daily_volume
         self._days: OrderedDict[int, _Day] = OrderedDict()
-        self._hours: dict[int, tuple[Bar, ...]] = {}
+        self._hours: OrderedDict[int, tuple[Bar, ...]] = OrderedDict()
         self._shock = lru_cache(maxsize=1024)(self._draw_shock)
 
     def price(self, at: Millis) -> float:
@@ -93,6 +95,8 @@ class InventedPath:
             made, hour = self._day(day), STEPS // 24
             bars = tuple(_bar(made, start, start + hour) for start in range(0, STEPS, hour))
             self._hours[day] = bars
+            if len(self._hours) > _HOURS_KEPT:
+                self._hours.popitem(last=False)
         return bars
 
     def _day(self, number: int) -> _Day:

@@ -22,6 +22,8 @@ _SECOND_LOOK = 1.0
 """Seconds after which a stream must have told what an answer told: answers may overtake it."""
 _PATIENCE = 3.0
 """Seconds that leaving a stream may take."""
+_KEPT_BARS = 8
+"""Bars that ccxt keeps of a channel: those that nobody read yet. Its own thousand would take most of a megabyte."""
 
 log = structlog.get_logger(__name__)
 
@@ -78,6 +80,7 @@ class LiveChannels:
         if self._client is None:
             self._client = self._prices.client.beside()
             self._client.happened = self._happened
+            self._client.ccxt.options["OHLCVLimit"] = _KEPT_BARS
         if channel.symbol not in self._client.ccxt.markets:
             self._client.adopt(self._prices.client)  # listed since then
         client, feed = self._client, PublicFeed(self._client)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Coroutine
 from decimal import Decimal
+
+import msgspec
 
 from data.events import TickerMoved
 from data.market import MarketKind, Ticker
@@ -14,11 +17,17 @@ from engine.exchanges.habits import Habits
 from engine.exchanges.public_feed import PublicFeed, Quote
 from engine.exchanges.tasks import end, persist, spawn
 
-_FRESH: Millis = 5_000
+FRESH: Millis = 5_000
+"""How long best prices are fresh after they were told or asked for."""
+_SECOND_LOOK = 1.0
+"""Seconds after which a stream must have told what an answer told: answers may overtake it."""
 
 
 class LivePrices:
-    """Follows any number of markets of one kind; each has its own streams, so that one never interrupts another."""
+    """Follows any number of markets of one kind; each has its own streams, so that one never interrupts another.
+
+    A ticker is dated by its bid and ask: news of the last price or the mark price make them no younger.
+    """
 
     def __init__(self, feed: PublicFeed, emit: Emit, habits: Habits) -> None:
         """Follow nothing yet."""
@@ -27,14 +36,21 @@ class LivePrices:
         self._mark_silence = habits.mark_silence_seconds
         self._tasks: dict[str, list[asyncio.Task[None]]] = {}
         self._known: dict[str, Ticker] = {}
-        self._heard: dict[str, Millis] = {}
+        """Of the markets that are followed, as their streams have told it so far."""
+        self._heard: dict[str, Ticker] = {}
+        """What the streams of quotes told last, or began from."""
         self._marked: dict[str, Millis] = {}
+        """When mark prices were last told or asked for."""
 
     async def follow(self, symbols: frozenset[str]) -> None:
         """Emit tickers of exactly these markets."""
         for symbol in sorted(symbols - self._tasks.keys()):
             self._tasks[symbol] = [spawn(work, f"prices of {symbol}") for work in self._work(symbol)]
         gone = [self._tasks.pop(symbol) for symbol in self._tasks.keys() - symbols]
+        # What is followed again later begins anew: a part of a ticker must not bring back the rest of an old one.
+        for symbol in (self._known.keys() | self._heard.keys() | self._marked.keys()) - symbols:
+            for kept in (self._known, self._heard, self._marked):
+                kept.pop(symbol, None)
         await end([task for tasks in gone for task in tasks])
 
     async def close(self) -> None:
@@ -42,9 +58,9 @@ class LivePrices:
         await self.follow(frozenset())
 
     async def ticker(self, symbol: str) -> Ticker:
-        """Return the best prices, asked for unless they are fresh."""
+        """Return the best prices: those that the streams told last while they are fresh, and else by asking."""
         known = self._known.get(symbol)
-        if known is None or self._clock.now() - self._heard[symbol] > _FRESH:
+        if known is None or self._since(known.at) > FRESH:
             known = await self._ask(symbol)
         return known
 
@@ -58,14 +74,18 @@ class LivePrices:
         ]
         if feed.streams_lasts:
             work.append(persist(lambda: self._listen_for(symbol, feed.next_last, self._last), clock))
-        if feed.client.kind is MarketKind.PERPETUAL and feed.streams_marks:
-            work.append(persist(lambda: self._listen_for(symbol, feed.next_mark, self._mark), clock))
+        if feed.client.kind is MarketKind.PERPETUAL:
             work.append(persist(lambda: self._watch_marks(symbol), clock))
+            if feed.streams_marks:
+                work.append(persist(lambda: self._listen_for(symbol, feed.next_mark, self._mark), clock))
         return work
 
     async def _listen(self, symbol: str) -> None:
-        self._tell(await self._ask(symbol))  # a stream tells changes only
-        await self._feed.listen(symbol, lambda quote: self._tell(self._moved(quote)))
+        ticker = await self._ask(symbol)  # a stream tells changes only
+        if symbol in self._tasks:
+            self._heard[symbol] = ticker
+        self._tell(ticker)
+        await self._feed.listen(symbol, self._hear)
 
     async def _listen_for(
         self,
@@ -85,32 +105,57 @@ class LivePrices:
     async def _watch_silence(self, symbol: str) -> None:
         """Ask when the stream says nothing; if it should have spoken, replace it."""
         await self._clock.sleep(self._silence)
-        before = self._known.get(symbol)
-        if before is None or self._clock.now() - self._heard[symbol] < self._silence * 1000:
+        before = self._heard.get(symbol)
+        if before is None or self._since(before.at) < self._silence * 1000:
             return
         ticker = await self._ask(symbol)
         self._tell(ticker)
         if (ticker.bid, ticker.ask) != (before.bid, before.ask):
-            await self._feed.client.drop_streams()
+            await self._clock.sleep(min(_SECOND_LOOK, self._silence))
+            if self._heard.get(symbol) is before:
+                await self._feed.client.drop_streams()
 
     async def _watch_marks(self, symbol: str) -> None:
-        """Ask when the stream of mark prices says nothing while that of quotes may well go on."""
+        """Ask when nobody tells mark prices while the stream of quotes may well go on."""
         await self._clock.sleep(self._mark_silence)
-        known = self._known.get(symbol)
-        if known is None or self._clock.now() - self._marked.get(symbol, 0) < self._mark_silence * 1000:
+        known, marked = self._known.get(symbol), self._marked.get(symbol)
+        if known is None or (marked is not None and self._since(marked) < self._mark_silence * 1000):
             return
         price = await self._feed.mark(symbol)
+        if symbol not in self._known or self._marked.get(symbol) != marked:
+            return  # the stream spoke meanwhile
         self._mark(symbol, price)
-        if price != known.mark:
+        if price != known.mark and self._feed.streams_marks:
             await self._feed.client.drop_streams()
 
     async def _ask(self, symbol: str) -> Ticker:
-        quote = await self._feed.quote(symbol)
+        """Ask; where a stream told bid and ask, or the mark price, meanwhile, that is newer than the answer."""
+        heard, marked, begun = self._heard.get(symbol), self._marked.get(symbol), self._clock.now()
         mark = None
         if self._feed.client.kind is MarketKind.PERPETUAL:
             mark = await self._feed.mark(symbol)
-            self._marked[symbol] = self._clock.now()
-        return self._moved(quote, mark)
+        quote = await self._feed.quote(symbol)
+        known = self._known.get(symbol)
+        if known is not None and self._marked.get(symbol) != marked:
+            mark = known.mark
+        elif mark is not None and symbol in self._tasks:
+            self._marked[symbol] = begun
+        if known is None or self._heard.get(symbol) is heard:
+            return self._moved(quote, mark)
+        if mark != known.mark:
+            known = self._known[symbol] = msgspec.structs.replace(known, mark=mark)
+        return known
+
+    def _since(self, at: Millis) -> float:
+        """Return how long ago something was; for ever where our clock was set back since."""
+        age = self._clock.now() - at
+        return age if age >= 0 else math.inf
+
+    def _hear(self, quote: Quote) -> None:
+        ticker = self._moved(quote)
+        if quote.symbol in self._tasks:
+            self._heard[quote.symbol] = ticker
+            self._tell(ticker)
 
     def _moved(self, quote: Quote, mark: Decimal | None = None) -> Ticker:
         known, now = self._known.get(quote.symbol), self._clock.now()
@@ -118,17 +163,18 @@ class LivePrices:
         last = quote.last or min(max(known.last if known else quote.ask, quote.bid), quote.ask)
         mark = mark or (known.mark if known else None)
         ticker = Ticker(quote.symbol, quote.bid, quote.ask, last, now, mark)
-        self._known[quote.symbol], self._heard[quote.symbol] = ticker, now
+        if quote.symbol in self._tasks:
+            self._known[quote.symbol] = ticker
         return ticker
 
     def _last(self, symbol: str, price: Decimal) -> None:
         known = self._known[symbol]
         if price != known.last:
-            self._change(Ticker(symbol, known.bid, known.ask, price, self._clock.now(), known.mark))
+            self._change(Ticker(symbol, known.bid, known.ask, price, known.at, known.mark))
 
     def _mark(self, symbol: str, price: Decimal) -> None:
         known, self._marked[symbol] = self._known[symbol], self._clock.now()
-        self._change(Ticker(symbol, known.bid, known.ask, known.last, self._clock.now(), price))
+        self._change(Ticker(symbol, known.bid, known.ask, known.last, known.at, price))
 
     def _change(self, ticker: Ticker) -> None:
         self._known[ticker.symbol] = ticker
@@ -136,4 +182,4 @@ class LivePrices:
 
     def _tell(self, ticker: Ticker) -> None:
         if ticker.symbol in self._tasks:
-            self._emit(TickerMoved(ticker=ticker, at=ticker.at))
+            self._emit(TickerMoved(ticker=ticker, at=self._clock.now()))

@@ -174,13 +174,17 @@ class BookStream(Stream):
         self._told = None
 
     async def behind(self) -> bool:
-        """Ask for as many levels as were told."""
+        """Ask for as many levels as were told; a market that is gone says so itself, and harms no other stream."""
         symbol, known = self.channel.symbol, self._told
-        if known is None:
-            return not self._client.asking
+        if known is None and self._client.asking:
+            return False
+        now = self._client.clock.now()
         with self._feed.naming(symbol):
             told = await self._client.read("fetch_order_book", symbol, LEVELS, tries=1)
-        now = self._client.clock.now()
+        if self._told is not known:
+            return False  # the stream spoke meanwhile, and what it told is newer than the answer
+        if known is None:
+            return True
         asked = to_book(self._client.ccxt.market(symbol), told, LEVELS, now)
         if (asked.bids[: len(known.bids)], asked.asks[: len(known.asks)]) != (known.bids, known.asks):
             return True

@@ -17,6 +17,7 @@ from engine.exchanges.account import SimulatedAccount
 from engine.exchanges.base import Emit, ExchangeUnavailable, Submitted, Unknown, timeframe_millis
 from engine.exchanges.ccxt_client import Client
 from engine.exchanges.habits import Habits
+from engine.exchanges.live_prices import FRESH
 from engine.exchanges.public_data import LiveData, PublicData
 from engine.exchanges.public_feed import PublicFeed, Quote, settlements
 from engine.exchanges.tasks import end, persist, spawn
@@ -25,7 +26,6 @@ from engine.risk import Approved
 
 _MINUTE: Millis = 60_000
 _MOST_BARS = 1000
-_FRESH: Millis = 5_000
 _FEES = Fees(maker=Decimal("0.001"), taker=Decimal("0.001"))
 
 
@@ -183,6 +183,10 @@ class PaperExchange(SimulatedAccount, LiveData):
 
     async def _unfollow(self, symbols: frozenset[str]) -> None:
         await end([task for symbol in symbols for task in self._tasks.pop(symbol)])
+        # What is followed again later begins anew: news of the mark price must not bring back an old bid and ask.
+        self._quotes = {
+            symbol: seen for symbol, seen in self._quotes.items() if symbol not in symbols - self._tasks.keys()
+        }
 
     async def _watch_quotes(self, feed: PublicFeed, symbol: str) -> None:
         silent = False
@@ -236,10 +240,10 @@ class PaperExchange(SimulatedAccount, LiveData):
             if price is None or known is None:
                 return
             # When bid and ask were last heard of stays: they may be older than this.
-            self._quotes[symbol] = msgspec.structs.replace(known, mark=price)
+            ticker = self._quotes[symbol] = msgspec.structs.replace(known, mark=price)
             self.matching.mark(symbol, price, now)
             self._settle_or_fail()
-            self._tell(msgspec.structs.replace(known, mark=price, at=now))
+            self._tell(ticker)
 
         await persist(listen, self._clock)
 
@@ -262,17 +266,24 @@ class PaperExchange(SimulatedAccount, LiveData):
             self._funded[symbol] = due.at + 1
 
     async def _ask(self, feed: PublicFeed, symbol: str) -> bool:
-        """Ask for a quote, make up for what was missed since the last one, and say whether it differs from that."""
-        quote, seen = await feed.quote(symbol), self._quotes.get(symbol)
+        """Ask for a quote, make up for what was missed since the last one, and say whether it differs from that.
+
+        What a stream told while the question was under way is newer than the answer, which is then good for nothing.
+        """
+        seen = self._quotes.get(symbol)
         mark = await feed.mark(symbol) if self._markets[symbol].perpetual else None
+        quote = await feed.quote(symbol)
         if seen is not None and self._clock.now() - seen.at > _MINUTE and symbol in self._resting_symbols():
             await self._catch_up(symbol, seen.at)
-        self._take([quote], mark)
+        told = self._quotes.get(symbol)
+        if told is not None and (seen is None or told.at != seen.at):
+            return False
+        self._take([quote], told.mark if told is not None and seen is not None and told.mark != seen.mark else mark)
         return seen is None or (quote.bid, quote.ask) != (seen.bid, seen.ask)
 
     async def _quote(self, symbol: str) -> Ticker:
         seen = self._quotes.get(symbol)
-        if seen is None or self._clock.now() - seen.at > _FRESH:
+        if seen is None or not 0 <= self._clock.now() - seen.at <= FRESH:
             await self._ask(self._feed(symbol), symbol)
         return self._quotes[symbol]
 
@@ -295,7 +306,7 @@ class PaperExchange(SimulatedAccount, LiveData):
 
     def _tell(self, ticker: Ticker) -> None:
         if self._emit is not None and ticker.symbol in self._watched:
-            self._emit(TickerMoved(ticker=ticker, at=ticker.at))
+            self._emit(TickerMoved(ticker=ticker, at=self._clock.now()))
 
     async def _catch_up(self, symbol: str, since: Millis) -> None:
         """Fill what bars that opened after ``since`` traded through."""

@@ -10,7 +10,7 @@ from typing import Any
 from data.market import Candle, MarketKind
 from data.observations import Book, Day, FundingRate, OpenInterest, PublicTrade
 from data.values import Millis
-from engine.exchanges.base import Channel, NotPossible, Observe, timeframe_millis
+from engine.exchanges.base import Channel, ExchangeUnavailable, NotPossible, Observe, timeframe_millis
 from engine.exchanges.ccxt_markets import contract_size, decimal, tradable
 from engine.exchanges.ccxt_observations import to_book, to_day, to_trades
 from engine.exchanges.habits import Habits
@@ -68,6 +68,8 @@ class PublicData:
         self._need("fetchFundingRate", "tells funding before it is settled")
         with self._feed.naming(symbol):
             told = await self._client.read("fetch_funding_rate", symbol, tries=1)
+        if told["fundingRate"] is None:
+            raise ExchangeUnavailable(f"{self._feed.name} tells no funding of {symbol}")
         next_at = told.get("fundingTimestamp") or told.get("nextFundingTimestamp")
         return FundingRate(
             symbol=symbol,

@@ -101,25 +101,29 @@ class PublicFeed:
     async def mark(self, symbol: str) -> Decimal:
         """Ask for the mark price of a perpetual."""
         with self.naming(symbol):
-            return decimal((await self.client.read("fetch_mark_price", symbol, tries=1))["markPrice"])
+            price = decimal((await self.client.read("fetch_mark_price", symbol, tries=1))["markPrice"])
+        if not price:
+            raise ExchangeUnavailable(f"{self.name} tells no mark price of {symbol}")
+        return price
 
     async def listen(self, symbol: str, take: Callable[[Quote], None]) -> None:
         """Hand every new best price of a market to ``take`` as it comes, until the stream breaks. Raises what broke it.
 
         One listener a market. What ``take`` raises counts as a message that could not be read.
         """
-        direct, market = self.client.quirks.best is not None, ""
-        if direct:
+        market, hear = "", partial(_hand_on, symbol, take)
+        if self.client.quirks.best is not None:
             with self.naming(symbol):
                 market = self.client.ccxt.market(symbol)["id"]
-            self.client.best[market] = partial(_hand_on, symbol, take)
+            self.client.best[market] = hear
         try:
             # Where best prices are heard directly, ccxt's watch is there to keep the stream, and says when it breaks.
             while True:
                 for quote in await self._next_quotes(symbol):
                     take(quote)
         finally:
-            self.client.best.pop(market, None)
+            if self.client.best.get(market) is hear:  # and not of who listens since
+                del self.client.best[market]
 
     async def _next_quotes(self, symbol: str) -> list[Quote]:
         with self.naming(symbol):

@@ -97,7 +97,11 @@ class TradeOrder:
         return told, missed
 
     def behind(self, newest: PublicTrade) -> bool:
-        """Return whether a trade that was asked for should have been told by now."""
-        if self._numbered:
-            return bool(self._last) and int(newest.trade_id) > self._last
-        return bool(self._known) and newest.trade_id not in self._known
+        """Return whether a trade that was asked for should have been told by now.
+
+        Before the first one that was told, a trade that was asked for is where the next such question starts from.
+        """
+        if not self._last and not self._known:
+            self.take([newest])
+            return False
+        return int(newest.trade_id) > self._last if self._numbered else newest.trade_id not in self._known

@@ -69,13 +69,17 @@ def line_problems(spec: GridSpec, lines: Sequence[Decimal], market: Market) -> l
     if len(set(lines)) < len(lines) or lines[0] <= ZERO:
         most = int((spec.upper - spec.lower) / tick) + 1
         text = f"lines fall together on the price tick {plain(tick)}"
-        return [problem("levels", spec.levels, text, f"at most {most} lines, or a wider range")]
+        return [problem("levels", spec.levels, text, _fewer(most))]
     worst = min(range(len(lines) - 1), key=lambda i: net_profit(lines[i], lines[i + 1], fees) / lines[i])
     if net_profit(lines[worst], lines[worst + 1], fees) > ZERO:
         return []
     lower, upper = plain(lines[worst]), plain(lines[worst + 1])
     text = f"slot {lower} → {upper} would lose money to fees of {plain(fees.maker * HUNDRED)} % on each side"
-    return [problem("levels", spec.levels, text, f"at most {_profitable_levels(spec, market)} lines, or a wider range")]
+    return [problem("levels", spec.levels, text, _fewer(_profitable_levels(spec, market)))]
+
+
+def _fewer(most: int) -> str:
+    return f"at most {most} lines, or a wider range" if most > 1 else "a wider range"
 
 
 def _profitable_levels(spec: GridSpec, market: Market) -> int:

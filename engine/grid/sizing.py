@@ -131,7 +131,8 @@ def _advise_funding(plan: GridPlan, smallest: Decimal) -> GridPlan:
     *others, short = plan.problems
     if not short.accepted:
         accepted = f"at least {plain(needed)} for {spec.levels} lines"
-        accepted += f", or at most {largest} lines" if largest else ""
+        if largest:
+            accepted = f"{accepted}, or at most {largest} lines"
         short = msgspec.structs.replace(short, accepted=accepted)
     return msgspec.structs.replace(
         plan, problems=(*others, short), smallest_investment=needed, largest_levels=largest or None

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from data.bars import Bars, Floats
-from engine.indicators.base import NAN, Bar, Indicator, Stream, Values
+from engine.indicators.base import NAN, Bar, Lookback, Stream, Values
 from engine.indicators.columns import column, prices, technical
 
 WARMING = (NAN, NAN, NAN)
 TRENDING, QUIET = 25, 20
 
 
-class Adx(Indicator, frozen=True, kw_only=True):
+class Adx(Lookback, frozen=True, kw_only=True):
     """ADX = Wilder's average of DX = 100 · |+DI - -DI| / (+DI + -DI); ±DI = 100 · ΣW ±DM / ΣW true range.
 
     Wilder, *New Concepts in Technical Trading Systems* (1978); seeds as TA-Lib's ``ADX``, ``PLUS_DI``, ``MINUS_DI``.
@@ -26,10 +26,6 @@ class Adx(Indicator, frozen=True, kw_only=True):
 
     length: int = 14
     """Bars of Wilder's averages."""
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for a length that cannot be."""
-        self._whole("length", 2)
 
     @property
     def warm_up(self) -> int:

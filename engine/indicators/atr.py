@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from data.bars import Bars, Floats
-from engine.indicators.base import NAN, Bar, Indicator, Stream, Values
+from engine.indicators.base import NAN, Bar, Lookback, Stream, Values
 from engine.indicators.columns import column, prices, technical
 
 WARMING = (NAN,)
 
 
-class Atr(Indicator, frozen=True, kw_only=True):
+class Atr(Lookback, frozen=True, kw_only=True):
     """Wilder's average of the true range max(high, previous close) - min(low, previous close); in quote.
 
     Wilder, *New Concepts in Technical Trading Systems* (1978); begun with the mean of the first ``length`` ranges, as
@@ -25,10 +25,6 @@ class Atr(Indicator, frozen=True, kw_only=True):
 
     length: int = 14
     """Bars of Wilder's average."""
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for a length that cannot be."""
-        self._whole("length", 2)
 
     @property
     def warm_up(self) -> int:

@@ -179,6 +179,22 @@ class Indicator(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(_refusal(self.name, field, value, f"a number below {other}, which is {limit}"))
 
 
+class Lookback(Indicator, frozen=True, kw_only=True):
+    """An indicator with one parameter: the bars that it looks back over, which are also those that it warms up with."""
+
+    length: int = 20
+    """Bars, this one included."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a length that cannot be."""
+        self._whole("length", 2)
+
+    @property
+    def warm_up(self) -> int:
+        """Return the length."""
+        return self.length
+
+
 def _refusal(name: str, field: str, value: object, accepted: str) -> str:
     return f"{name}.{field}: {value!r} is not possible; accepted: {accepted}"
 

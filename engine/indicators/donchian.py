@@ -7,14 +7,14 @@ from math import inf
 from typing import ClassVar
 
 from data.bars import Bars, Floats
-from engine.indicators.base import NAN, Bar, Indicator, Stream, Values
+from engine.indicators.base import NAN, Bar, Lookback, Stream, Values
 from engine.indicators.columns import column, series, technical
 from engine.indicators.extremes import highest_behind, lowest_behind
 
 WARMING = (NAN, NAN, NAN)
 
 
-class Donchian(Indicator, frozen=True, kw_only=True):
+class Donchian(Lookback, frozen=True, kw_only=True):
     """Upper = highest high, lower = lowest low, middle = their mean, of the last bars, this one included; in quote.
 
     Donchian, "Trend Following Methods in Commodity Price Analysis" (1957); as pandas-ta-classic's ``donchian``.
@@ -23,18 +23,6 @@ class Donchian(Indicator, frozen=True, kw_only=True):
     name: ClassVar[str] = "donchian"
     what: ClassVar[str] = "Donchian channel: the highest high and the lowest low of the last bars."
     outputs: ClassVar[tuple[str, ...]] = ("upper", "middle", "lower")
-
-    length: int = 20
-    """Bars of the channel."""
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for a length that cannot be."""
-        self._whole("length", 2)
-
-    @property
-    def warm_up(self) -> int:
-        """Return the length."""
-        return self.length
 
     def stream(self) -> DonchianStream:
         """Return a stream that has seen nothing."""

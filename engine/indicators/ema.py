@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from data.bars import Bars, Floats
-from engine.indicators.base import NAN, Bar, Indicator, Stream, Values, distance
+from engine.indicators.base import NAN, Bar, Lookback, Stream, Values, distance
 from engine.indicators.columns import column, series, technical
 
 WARMING = (NAN,)
 
 
-class Ema(Indicator, frozen=True, kw_only=True):
+class Ema(Lookback, frozen=True, kw_only=True):
     """EMA_t = EMA_{t-1} + 2 / (length + 1) · (close_t - EMA_{t-1}), begun with the mean of the first ``length`` closes.
 
     As TA-Lib's ``EMA``.
@@ -21,18 +21,6 @@ class Ema(Indicator, frozen=True, kw_only=True):
     name: ClassVar[str] = "ema"
     what: ClassVar[str] = "Exponential moving average: a mean of closes in which recent ones weigh more."
     outputs: ClassVar[tuple[str, ...]] = ("ema",)
-
-    length: int = 20
-    """Span of the weights, in bars."""
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for a length that cannot be."""
-        self._whole("length", 2)
-
-    @property
-    def warm_up(self) -> int:
-        """Return the length."""
-        return self.length
 
     def stream(self) -> EmaStream:
         """Return a stream that has seen nothing."""

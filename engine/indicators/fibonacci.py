@@ -9,14 +9,14 @@ from typing import ClassVar
 import numpy as np
 
 from data.bars import Bars, Floats
-from engine.indicators.base import NAN, Bar, Indicator, Stream, Values
+from engine.indicators.base import NAN, Bar, Lookback, Stream, Values
 from engine.indicators.columns import rolling
 from engine.indicators.extremes import highest_behind, lowest_behind
 
 WARMING = (NAN,) * 7
 
 
-class Fibonacci(Indicator, frozen=True, kw_only=True):
+class Fibonacci(Lookback, frozen=True, kw_only=True):
     """Levels between the extremes of the last bars: from the later one back towards the earlier one; in quote.
 
     level_r = later + r · (earlier - later), for r = 0, 0.236, 0.382, 0.5, 0.618, 0.786, 1: the ratios that chart
@@ -30,15 +30,6 @@ class Fibonacci(Indicator, frozen=True, kw_only=True):
 
     length: int = 100
     """Bars in which the swing is sought."""
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for a length that cannot be."""
-        self._whole("length", 2)
-
-    @property
-    def warm_up(self) -> int:
-        """Return the length."""
-        return self.length
 
     def stream(self) -> FibonacciStream:
         """Return a stream that has seen nothing."""
@@ -60,10 +51,12 @@ class Fibonacci(Indicator, frozen=True, kw_only=True):
         if later == earlier:
             return "flat: no swing"
         back = (price - later) / (earlier - later) * 100
-        swing = f"swing {'up' if later > earlier else 'down'} of the last {self.length} bars"
+        way = "up" if later > earlier else "down"
         if back < 0:
-            return f"beyond the end of the {swing}"
-        return f"{back:.0f} % of the {swing} given back" if back <= 100 else f"all of the {swing} given back, and more"
+            return f"beyond the end of the swing {way} of the last {self.length} bars"
+        if back > 100:
+            return f"all of the swing {way} of the last {self.length} bars given back, and more"
+        return f"{back:.0f} % of the swing {way} of the last {self.length} bars given back"
 
 
 class FibonacciStream(Stream):

@@ -38,9 +38,13 @@ class Obv(Indicator, frozen=True, kw_only=True):
         value = values["obv"]
         if value == 0:
             return "as much volume on rising bars as on falling ones since the first bar"
-        more, less = ("rising", "falling") if value > 0 else ("falling", "rising")
+        if value > 0:
+            return (
+                "more volume on rising bars than on falling ones since the first bar; its direction counts, "
+                "not its level"
+            )
         return (
-            f"more volume on {more} bars than on {less} ones since the first bar; its direction counts, not its level"
+            "more volume on falling bars than on rising ones since the first bar; its direction counts, not its level"
         )
 
 

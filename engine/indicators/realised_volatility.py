@@ -60,10 +60,9 @@ class RealisedVolatility(Indicator, frozen=True, kw_only=True):
         short, long = values["short"], values["long"]
         if long == 0:
             return "no movement"
-        size = f"a bar moves {short * 100:.2f} % lately, {long * 100:.2f} % over {self.long} bars"
-        if short > 1.5 * long:
-            return f"{size}: more restless than usual"
-        return f"{size}: calmer than usual" if short < long / 1.5 else f"{size}: as usual"
+        restless = "more restless than usual" if short > 1.5 * long else "as usual"
+        told = "calmer than usual" if short < long / 1.5 else restless
+        return f"a bar moves {short * 100:.2f} % lately, {long * 100:.2f} % over {self.long} bars: {told}"
 
 
 class RealisedVolatilityStream(Stream):

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from data.bars import Bars, Floats
-from engine.indicators.base import NAN, Bar, Indicator, Stream, Values
+from engine.indicators.base import NAN, Bar, Lookback, Stream, Values
 from engine.indicators.columns import column, series, technical
 
 WARMING = (NAN,)
 OVERBOUGHT, OVERSOLD = 70, 30
 
 
-class Rsi(Indicator, frozen=True, kw_only=True):
+class Rsi(Lookback, frozen=True, kw_only=True):
     """RSI = 100 · G / (G + L): G and L are Wilder's averages of the rises and falls between closes.
 
     Wilder, *New Concepts in Technical Trading Systems* (1978); seeds and the answer 0 where nothing moved as TA-Lib's
@@ -26,10 +26,6 @@ class Rsi(Indicator, frozen=True, kw_only=True):
 
     length: int = 14
     """Bars of Wilder's average."""
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for a length that cannot be."""
-        self._whole("length", 2)
 
     @property
     def warm_up(self) -> int:

@@ -7,30 +7,18 @@ from math import fsum
 from typing import ClassVar
 
 from data.bars import Bars, Floats
-from engine.indicators.base import NAN, Bar, Indicator, Stream, Values, distance
+from engine.indicators.base import NAN, Bar, Lookback, Stream, Values, distance
 from engine.indicators.columns import column, series, technical
 
 WARMING = (NAN,)
 
 
-class Sma(Indicator, frozen=True, kw_only=True):
+class Sma(Lookback, frozen=True, kw_only=True):
     """SMA_t = (close_t + … + close_{t-length+1}) / length, as TA-Lib's ``SMA``."""
 
     name: ClassVar[str] = "sma"
     what: ClassVar[str] = "Simple moving average: the mean of the last closes."
     outputs: ClassVar[tuple[str, ...]] = ("sma",)
-
-    length: int = 20
-    """Bars in the mean."""
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for a length that cannot be."""
-        self._whole("length", 2)
-
-    @property
-    def warm_up(self) -> int:
-        """Return the length."""
-        return self.length
 
     def stream(self) -> SmaStream:
         """Return a stream that has seen nothing."""

@@ -54,6 +54,9 @@ class Stochastic(Indicator, frozen=True, kw_only=True):
 
     def _read(self, values: Mapping[str, float], price: float) -> str:
         value = values["k"]
+        if value == 0:
+            # So it is also where nothing moved, which is not oversold.
+            return "at the bottom of its range, or price has not moved at all"
         if value > OVERBOUGHT:
             return f"overbought (above {OVERBOUGHT}): closing near the top of its range"
         if value < OVERSOLD:

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from data.bars import Bars, Floats
-from engine.indicators.base import NAN, Bar, Indicator, Stream, Values
+from engine.indicators.base import NAN, Bar, Lookback, Stream, Values
 from engine.indicators.bollinger import BollingerStream
 from engine.indicators.columns import rolling
 
@@ -17,7 +17,7 @@ WARMING = (NAN,)
 UNUSUAL = 2
 
 
-class Zscore(Indicator, frozen=True, kw_only=True):
+class Zscore(Lookback, frozen=True, kw_only=True):
     """(close - mean) / s over the last closes, s being the sample's standard deviation; 0 where all are equal.
 
     As pandas-ta-classic's ``zscore``, but reckoned about the last close: where closes differ by few ticks, the rounding
@@ -27,18 +27,6 @@ class Zscore(Indicator, frozen=True, kw_only=True):
     name: ClassVar[str] = "zscore"
     what: ClassVar[str] = "Z-score: standard deviations between the close and the mean of the last closes."
     outputs: ClassVar[tuple[str, ...]] = ("zscore",)
-
-    length: int = 20
-    """Bars in the mean."""
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for a length that cannot be."""
-        self._whole("length", 2)
-
-    @property
-    def warm_up(self) -> int:
-        """Return the length."""
-        return self.length
 
     def stream(self) -> ZscoreStream:
         """Return a stream that has seen nothing."""

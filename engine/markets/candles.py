@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import structlog
 
 from data.bars import Bars
@@ -43,18 +41,24 @@ class Candles:
         step = timeframe_millis(timeframe)
         if not 1 <= count <= MOST:
             raise ValueError(f"count: {count} bars; accepted: 1 to {MOST}")
-        key = Key(CANDLES, symbol, timeframe)
-        ask = partial(self._asked, key, step, count)
+        key, asked = Key(CANDLES, symbol, timeframe), False
+
+        async def ask() -> Series:
+            nonlocal asked
+            asked = True
+            return await self._asked(key, step, count)
+
         # A bar of one minute is old news after a quarter of it, one of a day is not.
         longest = max(LAG, step // 4)
         answer: Answer[Series] = await self._cache.get(
             key, ask, oldest=longest if oldest is None else min(oldest, longest)
         )
-        series, now = answer.value, self._clock.now()
-        if self._lacks(key, series, count, now):
+        if not asked and self._lacks(key, answer.value, count):
             answer = await self._cache.get(key, ask, oldest=0)
-            series = answer.value
-        return Answer(series.bars(count), answer.at, answer.until)
+        while not asked and self._lacks(key, answer.value, count):
+            # A question that was joined, or one of this very millisecond, was for fewer bars.
+            answer = await self._cache.refresh(key, ask)
+        return Answer(answer.value.bars(count), answer.at, answer.until)
 
     def known(self, symbol: str, timeframe: str, count: int) -> Answer[Bars] | None:
         """Return what is known of bars, however old; None when nothing is."""
@@ -76,8 +80,13 @@ class Candles:
         """Hear that a stream told nothing for a while: what it told before is as old as it says."""
         self._streamed.discard(news.channel)
 
-    def _lacks(self, key: Key, series: Series, count: int, now: Millis) -> bool:
+    def keep(self, channels: frozenset[Channel]) -> None:
+        """Hear that no others are streamed any more."""
+        self._streamed &= channels
+
+    def _lacks(self, key: Key, series: Series, count: int) -> bool:
         """Return whether a question is due before these bars may be served."""
+        now = self._clock.now()
         newest = now // series.step * series.step
         span = series.wanted(newest - (count - 1) * series.step, now)
         if span is None:

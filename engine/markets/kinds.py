@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from data.cache.words import Kind
 from data.values import Millis
+from engine.exchanges.live_prices import FRESH
 
 _SECOND: Millis = 1_000
 _MINUTE = 60 * _SECOND
@@ -12,7 +13,7 @@ TICKER, DAYS, BOOK, TRADES = "ticker", "days", "book", "trades"
 FUNDING_RATE, OPEN_INTEREST, CANDLES, STATISTICS = "funding_rate", "open_interest", "candles", "statistics"
 
 KINDS = (
-    Kind(name=TICKER, ttl=2 * _SECOND, least_ttl=_SECOND, most_ttl=5 * _SECOND, cost=2, prefetch=False),
+    Kind(name=TICKER, ttl=2 * _SECOND, least_ttl=_SECOND, most_ttl=FRESH, cost=2, prefetch=False),
     # One question for all markets of a kind, and a heavy one.
     Kind(name=DAYS, ttl=_MINUTE, least_ttl=30 * _SECOND, most_ttl=5 * _MINUTE, cost=80),
     Kind(name=BOOK, ttl=5 * _SECOND, least_ttl=2 * _SECOND, most_ttl=10 * _SECOND, cost=5),

@@ -17,27 +17,26 @@ from data.market import MarketKind, Ticker
 from data.observations import Book, Day, FundingRate, OpenInterest, PublicTrade
 from data.values import Millis
 from engine.clock import Clock, SystemClock
-from engine.exchanges.base import (
-    CandleMoved,
-    Channel,
-    ChannelBroken,
-    Exchange,
-    ExchangeUnavailable,
-    MarketUnknown,
-    Observed,
-)
+from engine.exchanges.base import Channel, Exchange, ExchangeUnavailable, MarketUnknown, NotPossible
+from engine.exchanges.live_prices import FRESH
 from engine.markets.candles import Candles
-from engine.markets.demand import Demand
-from engine.markets.kinds import BOOK, DAYS, FUNDING_RATE, KINDS, OPEN_INTEREST, STATISTICS, TICKER, TRADES
+from engine.markets.kinds import (
+    BOOK,
+    DAYS,
+    FUNDING_RATE,
+    KINDS,
+    OPEN_INTEREST,
+    STATISTICS,
+    TICKER,
+    TRADES,
+)
+from engine.markets.streams import MOST_LEVELS, MOST_TRADES, Dated, Streams
 from engine.statistics.description import MarketStatistics
 from engine.statistics.service import Statistics
 
-MOST_STREAMS = 200
 HOURS = 1_500
 """Hourly bars that statistics are made of."""
 TEND_SECONDS = 1.0
-OBSERVE_AGAIN: Millis = 60_000
-"""An exchange that was connected anew has forgotten what is streamed; it is told again so often."""
 PREFETCHED = 4
 """Questions asked ahead of need in one round."""
 
@@ -74,19 +73,17 @@ class MarketService:
     ) -> None:
         """Ask ``exchange``. ``streamed`` returns the ticker of a market that the engine follows.
 
-        ``most_bytes`` bounds all memory of the answers; ``record`` hears of every access and its size.
+        ``most_bytes`` bounds all memory of the answers, besides the few MiB that streams keep; ``record`` hears of
+        every access and its size.
         """
-        self._exchange, self._clock, self._streamed = exchange, clock, streamed
+        self._exchange, self._clock, self._followed = exchange, clock, streamed
         self._cache = Cache(
             KINDS, now=clock.now, most_bytes=most_bytes, compress=compress, prefetch=prefetch, record=record
         )
         self._candles = Candles(exchange, self._cache, clock)
-        self._demand = Demand(MOST_STREAMS)
+        self._streams = Streams(exchange, self._candles, clock)
         # Processes live in real time, whatever the engine's clock does.
         self._statistics = Statistics(SystemClock())
-        self._wanted: frozenset[Channel] = frozenset()
-        self._channels: frozenset[Channel] = frozenset()
-        self._observed_at: Millis = clock.now()
         self._task: asyncio.Task[None] | None = None
 
     # -- life
@@ -96,7 +93,7 @@ class MarketService:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="market service")
 
     async def stop(self) -> None:
-        """End it, with its streams."""
+        """End it; what is streamed ends with the exchange."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -114,31 +111,34 @@ class MarketService:
 
     async def tend(self) -> None:
         """Stream what is wanted often, no longer stream what is not, and ask for what will be wanted soon."""
-        now = self._clock.now()
-        wanted = self._demand.wanted(now)
-        if wanted != self._wanted or now - self._observed_at >= OBSERVE_AGAIN:
-            try:
-                self._channels = await self._exchange.observe(wanted, self._observed)
-                self._wanted, self._observed_at = wanted, now
-            except ExchangeUnavailable as error:
-                log.warning("channels_unavailable", reason=str(error))
-            except MarketUnknown as error:
-                # Gone since it was asked for: it must not keep the others from being streamed.
-                self._demand.forget(error.symbol)
-        for key in self._cache.due(self._clock.now())[:PREFETCHED]:
+        await self._streams.tend()
+        asked = 0
+        for key in self._cache.due(self._clock.now()):
             try:
                 await self._cache.refresh(key, partial(self._ask, key))
-            except (ExchangeUnavailable, MarketUnknown):
+            except ExchangeUnavailable:
                 return  # whoever needs it will ask, and be told why there is nothing
+            except (MarketUnknown, NotPossible):
+                continue  # this one never comes; it must not keep the others waiting
+            asked += 1
+            if asked == PREFETCHED:
+                return
 
     # -- questions
 
     async def ticker(self, symbol: str) -> Ticker:
-        """Return the best prices, not older than five seconds."""
-        key, known = Key(TICKER, symbol), self._streamed(symbol)
-        if known is not None:
+        """Return the best prices, by their own date not older than five seconds where the exchange answers.
+
+        Besides answers kept here, two keep a ticker each: the engine, that every step sees the same one without
+        waiting, and the adapter, which puts it together from messages that tell a part of it. Both last as long.
+        """
+        key, known, now = Key(TICKER, symbol), self._followed(symbol), self._clock.now()
+        if known is not None and known.at <= now:  # later: dated by a clock that was set back since
             self._cache.put(key, known, known.at)
         answer: Answer[Ticker] = await self._get(key)
+        if answer.at < now and not 0 <= now - answer.value.at <= FRESH:
+            # The adapter had been told it some seconds before it was asked.
+            answer = await self._get(key, oldest=0)
         return answer.value
 
     async def bars(self, symbol: str, timeframe: str, count: int, oldest: Millis | None = None) -> Answer[Bars]:
@@ -150,7 +150,7 @@ class MarketService:
             answer = await self._candles.bars(symbol, timeframe, count, oldest)
         except ExchangeUnavailable as error:
             raise self._stale(self._candles.known(symbol, timeframe, count), error) from error
-        self._demand.use(Channel("candles", symbol, timeframe), self._clock.now())
+        self._streams.use(Channel("candles", symbol, timeframe))
         return answer
 
     async def days(self, kind: MarketKind) -> Answer[Mapping[str, Day]]:
@@ -159,11 +159,20 @@ class MarketService:
 
     async def book(self, symbol: str, depth: int = 100) -> Answer[Book]:
         """Return the best ``depth`` levels of both sides."""
-        return await self._get(Key(BOOK, symbol, str(depth)))
+        channel, told = Channel("book", symbol), self._streams.book(symbol, depth)
+        answer: Answer[Book] = await self._newest(Key(BOOK, symbol, str(depth)), channel, told)
+        if depth <= MOST_LEVELS:
+            self._streams.use(channel)
+        return answer
 
     async def trades(self, symbol: str, limit: int = 100) -> Answer[tuple[PublicTrade, ...]]:
         """Return the newest trades between others, oldest first."""
-        return await self._get(Key(TRADES, symbol, str(limit)))
+        channel, told = Channel("trades", symbol), self._streams.trades(symbol, limit)
+        key = Key(TRADES, symbol, str(limit))
+        answer: Answer[tuple[PublicTrade, ...]] = await self._newest(key, channel, told)
+        if limit <= MOST_TRADES:
+            self._streams.use(channel)
+        return answer
 
     async def funding_rate(self, symbol: str) -> Answer[FundingRate]:
         """Return what longs of a perpetual will pay at the next settlement. Raises ``NotPossible`` on spot."""
@@ -187,13 +196,21 @@ class MarketService:
     @property
     def channels(self) -> frozenset[Channel]:
         """Return what is streamed, besides the tickers that the engine follows."""
-        return self._channels
+        return self._streams.channels
 
     # -- within
 
-    async def _get(self, key: Key) -> Answer[T]:
+    async def _newest(self, key: Key, channel: Channel, told: Dated[T] | None) -> Answer[T]:
+        """Return what a stream told last while that is fresh, and else an answer that is from after its last gap."""
+        if told is not None:
+            known = self._cache.peek(key)
+            if known is None or known.at < told.at:
+                self._cache.put(key, told.value, told.at)
+        return await self._get(key, self._streams.doubt(channel))
+
+    async def _get(self, key: Key, oldest: Millis | None = None) -> Answer[T]:
         try:
-            return await self._cache.get(key, partial(self._ask, key))
+            return await self._cache.get(key, partial(self._ask, key), oldest=oldest)
         except ExchangeUnavailable as error:
             raise self._stale(self._cache.peek(key), error) from error
 
@@ -231,12 +248,3 @@ class MarketService:
         bars = (await self.bars(symbol, "1h", HOURS)).value
         # The bar that is unfinished would count as one of little movement.
         return await self._statistics.of(bars.part(stop=-1))
-
-    def _observed(self, news: Observed) -> None:
-        match news:
-            case CandleMoved():
-                self._candles.moved(news)
-            case ChannelBroken():
-                self._candles.broken(news)
-            case _:
-                pass  # books and trades are not streamed: nobody wants them often enough

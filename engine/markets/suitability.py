@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import msgspec
 
 from data.market import Market
 from data.values import HUNDRED, ZERO, Side
+from engine.exchanges.base import NotPossible
 from engine.indicators.adx import Adx
 from engine.indicators.atr import Atr
 from engine.indicators.board import Board
@@ -65,12 +67,13 @@ async def facts_of(data: MarketService, market: Market) -> Facts:
         data.bars(market.symbol, "1h", HOURS),
         data.book(market.symbol, BOOK),
     )
-    interest = (await data.open_interest(market.symbol)).value.notional if market.perpetual else None
+    interest = await _interest(data, market) if market.perpetual else None
     day, resting = days.value.get(market.symbol), book.value
     # Bars that are unfinished say too little of their range.
     atr = Board.over({"atr": Atr()}, daily.value.part(stop=-1)).values["atr"]["atr"]
     adx = Board.over({"adx": Adx()}, hourly.value.part(stop=-1)).values["adx"]["adx"]
-    price, mid = float(daily.value.close[-1]), resting.mid
+    # A market that was listed today and not traded yet has no bars at all.
+    price, mid = float(daily.value.close[-1]) if len(daily.value) else math.nan, resting.mid
     return Facts(
         symbol=market.symbol,
         turnover=None if day is None else day.turnover,
@@ -80,6 +83,13 @@ async def facts_of(data: MarketService, market: Market) -> Facts:
         depth=None if mid is None else sum((resting.depth(side, NEAR) for side in Side), ZERO),
         open_interest=interest,
     )
+
+
+async def _interest(data: MarketService, market: Market) -> Decimal | None:
+    try:
+        return (await data.open_interest(market.symbol)).value.notional
+    except NotPossible:
+        return None
 
 
 def judge(facts: Facts, market: Market, wanted: PairSelection) -> tuple[Check, ...]:
@@ -95,8 +105,8 @@ def judge(facts: Facts, market: Market, wanted: PairSelection) -> tuple[Check, .
         least = wanted.futures_pairs.min_open_interest_usd
         checks.append(_least("open interest", facts.open_interest, least, quote, "a market that few hold is left fast"))
     else:
-        least = wanted.spot_pairs.min_liquidity_depth
-        checks.append(_least("depth within 1 %", facts.depth, least, quote, "so much can be sold without a slump"))
+        least, why = wanted.spot_pairs.min_liquidity_depth, "what rests near the price takes orders without a jump"
+        checks.append(_least("depth within 1 %", facts.depth, least, quote, why))
     return tuple(checks)
 
 

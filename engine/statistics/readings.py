@@ -47,19 +47,19 @@ def readings(told: MarketStatistics) -> tuple[Reading, ...]:
 
 def _readings(told: MarketStatistics) -> Iterator[Reading]:
     regime, forecast = told.regime, told.forecast
-    yield Reading(name="regime", value=f"{regime.kind} ({regime.confidence:.0%})", why=_REGIMES[regime.kind])
+    yield Reading(name="regime", value=f"{regime.kind} ({regime.confidence * 100:.0f} %)", why=_REGIMES[regime.kind])
     yield Reading(
         name="next day",
-        value=f"±{forecast.daily:.2%}",
+        value=f"±{forecast.daily * 100:.2f} %",
         why=f"one day in three moves further; by {_METHODS[forecast.method]}, as {forecast.because}",
     )
     yield Reading(
         name=f"next {told.horizon_days} days",
-        value=f"±{told.horizon_deviation * math.sqrt(told.horizon_days):.2%}",
+        value=f"±{told.horizon_deviation * math.sqrt(told.horizon_days) * 100:.2f} %",
         why="a range much narrower than this is soon left",
     )
     yield from (
-        Reading(name=f"volatility, {_scale(each.scale_millis)}", value=f"{each.annual:.0%} a year", why=_SCALE)
+        Reading(name=f"volatility, {_scale(each.scale_millis)}", value=f"{each.annual * 100:.0f} % a year", why=_SCALE)
         for each in told.realised
     )
     yield _reversion(told)
@@ -79,8 +79,11 @@ def _reversion(told: MarketStatistics) -> Reading:
     found = told.reversion
     if math.isinf(found.half_life_hours):
         why = "price did not come back to a mean: what a grid buys on the way down may stay"
-        return Reading(name="half-life", value="none", why=why)
+        return Reading(name="half-life", value="not found", why=why)
     value = f"{found.half_life_hours:.1f} h ± {found.error_hours:.1f}"
+    if found.half_life_hours < (step := found.step_millis / HOUR):
+        # Steps are too coarse to tell how much shorter, and the error of what they tell runs away.
+        value = f"under {step:g} h"
     why = "so long price takes to come half of the way back: a range should be given several of them"
     if not found.significant:
         why = "a random walk would often look so, too: do not count on price coming back"
@@ -91,8 +94,8 @@ def _crossings(each: Crossings) -> Reading:
     value = f"{each.cycles:.2f} cycles a day ({each.low:.2f} to {each.high:.2f}), {each.fills:.2f} fills"
     why = "each cycle earns one spacing on one slot, less both fees"
     if each.coarse:
-        why += "; bars of this length hide crossings, so that there will be more"
-    return Reading(name=f"lines {each.spacing:.2%} apart", value=value, why=why)
+        why = f"{why}; bars of this length hide crossings, so that there will be more"
+    return Reading(name=f"lines {each.spacing * 100:.2f} % apart", value=value, why=why)
 
 
 def _scale(millis: int) -> str:

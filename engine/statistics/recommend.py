@@ -7,7 +7,7 @@ the grid is made by ``engine.grid.sizing``, so that what is recommended passes t
 from __future__ import annotations
 
 import math
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import msgspec
 import numpy as np
@@ -33,7 +33,10 @@ FEWEST_SLOTS = 3
 MOST_SLOTS = 1000
 ACTIVE = 1.0
 """Cycles a day below which a wider spacing is not chosen for being better: too few to live up to an expectation."""
+WITHIN = Decimal("0.95")
+"""Part of the price band that the range may take: the market moves until somebody starts the grid."""
 _SHOWN = Decimal("0.0001")
+_CENT = Decimal("0.01")
 _RATIO = Decimal("0.0000000001")
 
 
@@ -90,14 +93,16 @@ def recommend(
     The horizon is that of ``told``. Raises ``NoGrid`` when no grid passes the engine's own planning.
     """
     even = break_even(market.fees)
-    lower, upper = _range(told, market, ticker)
+    lower, upper = _range(told, market, ticker, limits)
     # Snapping to the tick can bring two lines closer by one.
     least = CLEARANCE * even + market.filters.price_tick / lower
     wanted = max(least, Decimal(str(_best(told, even, least))))
     slots = _slots(lower, upper, wanted)
     widened = slots < FEWEST_SLOTS
     if widened:
-        lower, upper, slots = *_around(ticker, market, wanted), FEWEST_SLOTS
+        lower, upper, slots = *_around(ticker, market, wanted, limits), FEWEST_SLOTS
+        if _slots(lower, upper, least) < FEWEST_SLOTS:
+            raise NoGrid(f"{plain(lower)} to {plain(upper)}, as far as limits reach, holds no {FEWEST_SLOTS} slots")
     capped = slots > (most := min(market.filters.max_orders, MOST_SLOTS))
     slots = max(1, min(slots, most))
     plan = _funded(_spec(market, lower, upper, slots + 1), market, ticker, limits)
@@ -119,15 +124,43 @@ def recommend(
     return msgspec.structs.replace(found, reasons=_reasons(found, told, market, widened=widened, capped=capped))
 
 
-def _range(told: MarketStatistics, market: Market, ticker: Ticker) -> tuple[Decimal, Decimal]:
+def invested(
+    found: Recommendation, wanted: Decimal, market: Market, ticker: Ticker, limits: RiskLimits | None = None
+) -> Decimal:
+    """Return what to invest in a recommended grid: ``wanted`` (quote), or as near as its orders may be small or large.
+
+    Raises ``NoGrid`` when the limits allow no order as large as the market's least.
+    """
+    least = max(found.minimum_capital, wanted)
+    investment = least.quantize(_CENT if least >= ONE else _SHOWN, ROUND_CEILING)
+    plan = plan_grid(found.spec(investment), market, ticker, limits)
+    if plan.problems:
+        raise NoGrid("; ".join(each.problem for each in plan.problems))
+    most = None if limits is None else limits.max_order_notional
+    dearest = max(slot.quantity * slot.upper for slot in plan.slots)
+    if most is None or dearest <= most:
+        return investment
+    # A quantity is a whole number of steps, so that a share of the money may bring a step more than the share.
+    fitting = investment * most / (dearest + market.filters.quantity_step * found.upper)
+    fitting = fitting.quantize(_CENT if fitting >= ONE else _SHOWN, ROUND_FLOOR)
+    if fitting < found.minimum_capital:
+        raise NoGrid(f"max_order_notional: {plain(most)} is less than this grid's orders must be worth")
+    return fitting
+
+
+def _range(
+    told: MarketStatistics, market: Market, ticker: Ticker, limits: RiskLimits | None
+) -> tuple[Decimal, Decimal]:
     """Return the range: what price may do over the horizon, and where it has just been, within the market's limits."""
     reach = REACH * told.horizon_deviation * math.sqrt(told.horizon_days)
     low = _decimal(max(min(math.exp(-reach), told.recent_low / told.price), math.exp(-RECENT * reach)))
     high = _decimal(min(max(math.exp(reach), told.recent_high / told.price), math.exp(RECENT * reach)))
-    return _snapped(ticker.last * low, ticker.last * high, market, ticker)
+    return _snapped(ticker.last * low, ticker.last * high, market, ticker, limits)
 
 
-def _snapped(lower: Decimal, upper: Decimal, market: Market, ticker: Ticker) -> tuple[Decimal, Decimal]:
+def _snapped(
+    lower: Decimal, upper: Decimal, market: Market, ticker: Ticker, limits: RiskLimits | None
+) -> tuple[Decimal, Decimal]:
     filters, tick = market.filters, market.filters.price_tick
     lower = max(floor_to(min(lower, ticker.bid), tick) - tick, tick)
     upper = ceil_to(max(upper, ticker.ask), tick) + tick
@@ -135,15 +168,19 @@ def _snapped(lower: Decimal, upper: Decimal, market: Market, ticker: Ticker) -> 
         lower = max(lower, ceil_to(ticker.last * filters.lowest, tick))
     if filters.highest is not None:
         upper = min(upper, floor_to(ticker.last * filters.highest, tick))
+    if limits is not None:
+        band = ticker.last * limits.price_band_percent / HUNDRED * WITHIN
+        lower = max(lower, ceil_to(ticker.last - band, tick))
+        upper = min(upper, floor_to(ticker.last + band, tick))
     if not ZERO < lower < ticker.last < upper:
-        raise NoGrid(f"range: {plain(lower)} to {plain(upper)} does not hold the price {plain(ticker.last)}")
+        raise NoGrid(f"the range {plain(lower)} to {plain(upper)} does not hold the price {plain(ticker.last)}")
     return lower, upper
 
 
-def _around(ticker: Ticker, market: Market, spacing: Decimal) -> tuple[Decimal, Decimal]:
+def _around(ticker: Ticker, market: Market, spacing: Decimal, limits: RiskLimits | None) -> tuple[Decimal, Decimal]:
     """Return the narrowest range that holds the fewest slots."""
     half = (ONE + spacing) ** (Decimal(FEWEST_SLOTS) / 2)
-    return _snapped(ticker.last / half, ticker.last * half, market, ticker)
+    return _snapped(ticker.last / half, ticker.last * half, market, ticker, limits)
 
 
 def _best(told: MarketStatistics, even: Decimal, least: Decimal) -> float:
@@ -181,7 +218,7 @@ def _funded(spec: GridSpec, market: Market, ticker: Ticker, limits: RiskLimits |
         spec = msgspec.structs.replace(spec, investment=plan.smallest_investment)
         plan = plan_grid(spec, market, ticker, limits)
     if plan.problems:
-        raise NoGrid("; ".join(map(str, plan.problems)))
+        raise NoGrid("; ".join(each.problem for each in plan.problems))
     return plan
 
 
@@ -200,17 +237,28 @@ def _reasons(
 ) -> tuple[Reading, ...]:
     days, slots = told.horizon_days, found.levels - 1
     move = told.horizon_deviation * math.sqrt(days)
-    span = f"price moves by about ±{move:.1%} in {days} days; {REACH:g} times that, and where it has just been"
+    filters = market.filters
+    span = (
+        f"price moves by about ±{100 * move:.1f} % in {days} days; the range reaches {REACH:g} times as far, and where "
+        "price has just been"
+    )
     if widened:
-        span = f"price hardly moves (±{move:.2%} in {days} days): so wide it must be for {FEWEST_SLOTS} slots over fees"
-    gap = f"a cycle breaks even at {_percent(found.break_even)} % and lines clear it {CLEARANCE} times"
-    gap += f"; so far apart, price is expected to complete {found.cycles:.2f} cycles a day"
-    count = f"the range divided by the spacing; each slot rests one order, and {market.filters.max_orders} may"
+        span = (
+            f"price hardly moves (±{100 * move:.2f} % in {days} days): so wide it must be for {FEWEST_SLOTS} slots "
+            "over fees"
+        )
+    gap = (
+        f"a cycle breaks even at {_percent(found.break_even)} %, and lines lie at least {CLEARANCE} times as far "
+        f"apart; at this distance {found.cycles:.2f} cycles a day are expected"
+    )
+    count = f"so many fit into the range; each of the {slots} slots rests one order, and {filters.max_orders} may rest"
     if capped:
-        count = f"the market allows {market.filters.max_orders} orders, one for each slot: lines lie further apart"
-    least = market.filters.min_notional
-    money = f"every order must be worth {plain(least)} {market.quote} and {plain(market.filters.min_quantity)} "
-    money += f"{market.base}, with 5 % to spare, even at {plain(found.lower)}; {slots} slots need so much"
+        count = f"the market allows {filters.max_orders} orders, one for each slot, so that the lines lie further apart"
+    least = Decimal(f"{filters.min_notional:.6g}")
+    money = (
+        f"each of the {slots} slots needs orders worth {plain(least)} {market.quote} and of "
+        f"{plain(filters.min_quantity)} {market.base} at least, with 5 % to spare, even at {plain(found.lower)}"
+    )
     capital = found.minimum_capital.quantize(_SHOWN, ROUND_CEILING)
     return (
         Reading(name="range", value=f"{plain(found.lower)} to {plain(found.upper)}", why=span),

@@ -16,6 +16,7 @@ start             seconds from the command to a trading engine
 memory            memory of an idle engine
 cache             microseconds per answer from the cache, and what it saves beside LRU and W-TinyLFU
 crowd             price to decision with a thousand bots
+books             microseconds per message of a streamed book, and per answer to a question for it
 calls             requests to an exchange, with and without the market service
 orders            microseconds from a ticker to an order, and per order
 crossings         errors of what statistics foretell a grid

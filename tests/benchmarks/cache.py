@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from time import perf_counter_ns
 
 from data.cache.cache import Cache
+from data.cache.foresight import WAIT
 from data.cache.sizing import size_of
 from data.cache.words import Key, Kind
 from engine.clock import SystemClock
@@ -68,6 +69,10 @@ def _compared(name: str, trace: list[Access], shares: tuple[float, ...]) -> Iter
             yield Figure(
                 name=f"{title}: cost saved", unit="%", values=(saved,), target=best if policy == "cache" else None
             )
+        alone, ahead = scores["cache"], scores["cache, asking ahead"]
+        each = max(0.0, (alone.saved - ahead.saved) / max(1, ahead.hits - alone.hits))
+        title = f"{name}, {share:.0%} of bytes, cost of each wait that asking ahead spared"
+        yield Figure(name=title, unit="weight", values=(each,), target=Target(WAIT))
 
 
 def _cache(most_bytes: int = LIMIT) -> Cache:

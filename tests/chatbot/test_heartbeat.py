@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from pathlib import Path
 
 from chatbot.heartbeat import Heartbeat
+from tests.scenarios.small_disk import small_disk
 
+BEAT = """
+import sys
+from pathlib import Path
+from chatbot.heartbeat import Heartbeat
+Heartbeat(Path(sys.argv[1])).beat(7)
+"""
 NOW = 1_768_478_400_000
 WITHIN = 30_000
 
@@ -29,3 +38,16 @@ def test_a_file_that_says_something_else_is_no_sign(tmp_path: Path) -> None:
     file = tmp_path / "heartbeat"
     file.write_text("tomorrow", encoding="utf-8")
     assert (Heartbeat(file).last(), Heartbeat(file).alive(NOW, WITHIN)) == (None, False)
+
+
+async def test_a_full_disk_takes_the_new_sign_and_leaves_the_last(tmp_path: Path) -> None:
+    async with small_disk(tmp_path, 1) as disk:
+        beats = Heartbeat(disk.seen / "heartbeat")
+        beats.beat(NOW)
+        disk.fill()
+        child = await asyncio.create_subprocess_exec(
+            *disk.command(sys.executable, "-c", BEAT, str(tmp_path / "heartbeat")), stderr=asyncio.subprocess.PIPE
+        )
+        _, said = await child.communicate()
+        assert b"No space left on device" in said
+        assert beats.last() == NOW

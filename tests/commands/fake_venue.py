@@ -55,10 +55,17 @@ class FakeVenue:
         return Book(symbol=symbol, bids=bids, asks=asks, at=self.clock.now())
 
     async def trades(self, symbol: str, limit: int) -> Sequence[PublicTrade]:
-        """Return one trade."""
+        """Return four trades, ten seconds apart: three bought one unit each, the last sold half of one."""
         self._reach()
         last, now = self._tickers[symbol].last, self.clock.now()
-        return [PublicTrade(symbol=symbol, trade_id="1", price=last, quantity=Decimal(1), side=Side.BUY, at=now)]
+        made = ((Decimal(1), Side.BUY), (Decimal(1), Side.BUY), (Decimal(1), Side.BUY), (Decimal("0.5"), Side.SELL))
+        return [
+            PublicTrade(
+                symbol=symbol, trade_id=str(number), price=last, quantity=quantity, side=side,
+                at=now - 10_000 * (len(made) - number),
+            )
+            for number, (quantity, side) in enumerate(made, start=1)
+        ][-limit:]  # fmt: skip
 
     async def funding_rate(self, symbol: str) -> FundingRate:
         """Return 0.01 %, due in an hour."""

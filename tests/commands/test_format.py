@@ -89,3 +89,12 @@ def test_the_zone_is_the_persons_own_or_the_configured_one(wish: str, key: str) 
 )
 def test_a_recorded_figure_has_no_more_digits_than_people_read(worked_out: str, read: str) -> None:
     assert shown.fact(worked_out) == read
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("61000000", "61,000,000"), ("100.4", "100"), ("99.95", "100"), ("0.41234", "0.412"), ("1E-9", "0.000000001"),
+     ("0", "0"), ("-12.345", "-12.3")],
+)  # fmt: skip
+def test_sizes_are_whole_unless_that_says_too_little(value: str, text: str) -> None:
+    assert shown.figure(Decimal(value)) == text

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
+import pytest
 
+from commands import proposals
 from commands.notice import Lane, Notice, notices
+from commands.proposals import illustrated
+from commands.reply import Card, Chart, GridPicture
 from data.advice import Advice, MarketProposed
-from data.events import AdvicePosted
+from data.events import AdvicePosted, StartBot
 from data.limits import RiskLimits
+from data.market import Candle
 from data.values import Mode
 from engine.core import Engine
 from engine.outcome import Outcome
+from engine.selection import proposals as selection
 from tests.commands.fake_desk import FakeDesk
 from tests.commands.library.stage import Stage, value
 from tests.commands.worlds import NOW
+from tests.engine.selection.stall import Stall, listed
 
 D = Decimal
 WHAT = MarketProposed(symbol="BTC/USDT", lower=D("58000.00"), upper=D("64000.5"), levels=11, investment=D("212.30"))
@@ -77,7 +86,67 @@ async def test_the_explanation_shows_everything_it_was_chosen_by() -> None:
     stage = Stage()
     stage.desk.decided = list(proposed().decisions)
     card = await stage.card("/why 1")
-    assert card.title == "Engine: A market suits a grid: say so. Only a person can start it."
+    assert card.title == "Engine: A market suits a grid: say so. A person starts it, or allowed its start."
     assert value(card, "Knew: market") == "BTC/USDT"
     assert value(card, "Knew: figure 10") == "10 (at least 0)"
     assert len(card.fields) <= 25
+
+
+async def test_the_message_is_delivered_below_a_picture_of_the_grid_on_recent_candles() -> None:
+    desk = FakeDesk()
+    notice = told(proposed(), desk)
+    assert notice.preview is not None
+    chart = await illustrated(desk, notice.card, notice.preview)
+    assert isinstance(chart, Chart)
+    assert chart.caption == notice.card
+    picture = chart.picture
+    assert isinstance(picture, GridPicture)
+    assert (picture.symbol, picture.timeframe, picture.mode, picture.proposed) == ("BTC/USDT", "4h", Mode.SHADOW, True)
+    assert (len(picture.candles), len(picture.lines)) == (120, 11)
+    assert (picture.lines[0], picture.lines[-1]) == (D("58000.0"), D("64000.5"))
+    assert picture.last == desk.tickers["BTC/USDT"].last
+
+
+async def test_without_candles_the_words_go_alone_and_say_why() -> None:
+    desk = FakeDesk()
+    notice = told(proposed(), desk)
+    assert notice.preview is not None
+    desk.no_candles = True
+    card = await illustrated(desk, notice.card, notice.preview)
+    assert isinstance(card, Card)
+    assert card.note.endswith("\nThere is no picture: there are no candles.")
+    desk.available = False
+    card = await illustrated(desk, notice.card, notice.preview)
+    assert isinstance(card, Card)
+    assert card.note.endswith("\nThere is no picture: binance did not answer in 10 s.")
+    assert (card.title, card.fields, card.buttons) == (notice.card.title, notice.card.fields, notice.card.buttons)
+
+
+async def test_candles_that_never_come_do_not_keep_the_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Mute(FakeDesk):
+        async def candles(self, symbol: str, timeframe: str, limit: int) -> Sequence[Candle]:
+            await asyncio.Event().wait()
+            raise AssertionError(symbol, timeframe, limit)
+
+    desk = Mute()
+    notice = told(proposed(), desk)
+    assert notice.preview is not None
+    monkeypatch.setattr(proposals, "PATIENCE_SECONDS", 0.01)
+    card = await illustrated(desk, notice.card, notice.preview)
+    assert isinstance(card, Card)
+    assert card.note.endswith("There is no picture: the exchange did not answer in time.")
+
+
+def test_a_bot_that_nobody_asked_for_is_told_with_a_button_to_stop_it() -> None:
+    stall = Stall()
+    decision = stall.propose("A")
+    (proposal,) = selection.proposals(stall, 0)
+    outcome = stall.step(
+        StartBot(at=NOW, by="pairs", plan=proposal.plan, spec=proposal.spec(Mode.SHADOW), market=listed("A"))
+    )
+    notice = next(each for each in notices(outcome, stall) if each.key.startswith("open_grid"))
+    assert (notice.lane, notice.silent, notice.mode) == (Lane.TRADE, False, Mode.SHADOW)
+    assert notice.card.title == "Bot 1 A/USDT was started unasked, as you allowed"
+    assert value(notice.card, "Proposal") == decision
+    assert [each.line for each in notice.card.buttons] == ["/stop 1", "/bots 1", f"/why {decision}", "/pairs"]
+    assert notice.card.buttons[0].danger

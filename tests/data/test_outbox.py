@@ -82,17 +82,29 @@ def test_pending_is_narrowed_by_recipient_and_key(outbox: Outbox) -> None:
 def test_a_body_replaced_while_the_old_one_left_is_still_to_go(outbox: Outbox) -> None:
     message = put(outbox)
     (sent,) = outbox.due(10, 1)
-    assert outbox.replace(message, b"two fills")
-    assert not outbox.done(message, "55", at=20, revision=sent.revision)
+    newer = outbox.replace(message, b"two fills", at=15)
+    assert newer is not None
+    assert not outbox.done(newer, "55", at=20, revision=sent.revision)
+    assert not outbox.done(message, "55", at=20)
     (waiting,) = outbox.due(20, 1)
     assert (waiting.body, waiting.revision) == (b"two fills", 2)
-    assert outbox.done(message, "56", at=21, revision=waiting.revision)
+    assert outbox.done(newer, "56", at=21, revision=waiting.revision)
+
+
+def test_newer_news_takes_the_last_place_and_keeps_what_a_failure_taught(outbox: Outbox) -> None:
+    older, other = put(outbox), put(outbox)
+    outbox.retry(older, not_before=7)
+    newer = outbox.replace(older, b"paused", at=15)
+    assert [row.id for row in outbox.pending()] == [other, newer]
+    row = outbox.pending()[-1]
+    assert (row.at, row.attempts, row.not_before) == (15, 1, 7)
+    assert put(outbox) not in (older, other, newer)
 
 
 def test_a_body_is_not_replaced_after_delivery(outbox: Outbox) -> None:
     message = put(outbox)
     outbox.done(message, "55", at=20)
-    assert not outbox.replace(message, b"too late")
+    assert outbox.replace(message, b"too late", at=21) is None
 
 
 def test_an_expired_message_never_leaves(outbox: Outbox) -> None:

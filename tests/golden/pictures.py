@@ -5,6 +5,8 @@ from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
+
 from chatbot.charts.renderer import Picture, render
 from commands.reply import FillMark, GridPicture, PnlSeries
 from data.market import Candle
@@ -95,11 +97,30 @@ def grid(
     )
 
 
+def proposal(bars: tuple[Candle, ...], *, levels: int = 17, reach: str = "0.09") -> GridPicture:
+    """Return the grid of a proposed market, as far as ``reach`` to either side of the last price."""
+    bars = tuple(msgspec.structs.replace(bar, opened_at=START + 4 * HOUR * n) for n, bar in enumerate(bars))
+    last = bars[-1].close
+    lower, upper = last * (1 - Decimal(reach)), last * (1 + Decimal(reach))
+    lines = tuple(round(lower * (upper / lower) ** (Decimal(n) / (levels - 1)), 2) for n in range(levels))
+    return GridPicture(
+        title="Proposed grid",
+        symbol="SOL/USDT",
+        mode=Mode.SHADOW,
+        timeframe="4h",
+        candles=bars,
+        lines=lines,
+        last=last,
+        proposed=True,
+    )
+
+
 GOLDEN: dict[str, Picture] = {
     "pnl_gain": series(720, trend=0.08),
     "pnl_loss_production": series(60, start=250_000, trend=-0.2, mode=Mode.PRODUCTION),
     "grid_exits": grid(candles(90, 68_000, 2), take_profit=Decimal(71_000), stop_loss=Decimal(65_500)),
     "grid_tiny_prices": grid(candles(200, 0.00001234, 8, 0.1), take_profit=Decimal("0.00009"), symbol="SHIB/USDT"),
+    "grid_proposed": proposal(candles(120, 182, 2, 0.03)),
 }
 
 

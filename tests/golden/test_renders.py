@@ -47,6 +47,7 @@ LINES = {
     "pause": "/pause 1",
     "people": "/people",
     "pnl": "/pnl 1",
+    "pairs": "/pairs",
     "recentre": "/recentre 1 59000 67000",
     "resume": "/resume 2",
     "settings": "/settings",

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from chatbot.app import limits_of
@@ -39,14 +40,28 @@ class EngineProcess:
         settings = SETTINGS.format(base_url=server.base_url, base_file_url=server.base_file_url)
         (home / "config.yaml").write_text(settings, encoding="utf-8")
 
+    @property
+    def pid(self) -> int:
+        """Return the process id of the engine that runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    def command(self) -> Sequence[str]:
+        """Return the words that start it."""
+        return sys.executable, "-m", "chatbot", "run"
+
+    def secrets(self) -> Mapping[str, str]:
+        """Return what its environment holds beside the home."""
+        return {"TELEGRAM_BOT_TOKEN": self._token}
+
     async def start(self) -> None:
         """Start the engine and return at once."""
         environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
         self.stderr = ""
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "chatbot", "run", cwd=Path(__file__).parents[2], stdin=asyncio.subprocess.DEVNULL,
+            *self.command(), cwd=Path(__file__).parents[2], stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-            env={**environment, "BATUTA_HOME": str(self.home), "TELEGRAM_BOT_TOKEN": self._token},
+            env={**environment, "BATUTA_HOME": str(self.home), **self.secrets()},
         )  # fmt: skip
         self._reading = asyncio.create_task(self._read(self._process), name="stderr")
 

@@ -21,7 +21,7 @@ class TelegramConversation(Reader):
 
     def __init__(self, world: World, server: TelegramServer) -> None:
         """Take a phone in hand."""
-        self._world = world
+        self._world, self.server = world, server
         self._person = server.person(USER, "Ana")
         self.platform = TelegramPlatform(
             server.token, world.app.audience, world.clock, world.pictures, base_url=server.base_url,

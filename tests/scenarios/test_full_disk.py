@@ -47,3 +47,14 @@ async def test_a_full_disk_ends_the_engine_and_is_told_and_loses_nothing(tmp_pat
     (bot,) = load_engine(journal, limits_of(app.settings)).state.bots.values()
     assert bot.status.active
     assert violations(bot.slots) == []
+
+
+async def test_a_sign_of_life_that_cannot_be_written_does_not_keep_the_engine_from_trading(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.folders.heartbeat.mkdir()
+    async with telegram(world) as owner:
+        world.let_in(owner.identity, Role.OWNER)
+        await owner.say("/grid BTC/USDT 60000 70000 10 1000")
+        await owner.expect("Can be confirmed until")
+        await owner.tap("Start")
+        await owner.expect("Initial buy of")

@@ -36,6 +36,7 @@ def build(outfit: Outfit) -> Platform | None:
         outfit.pictures,
         base_url=None if chat.base_url is None else str(chat.base_url),
         base_file_url=None if chat.base_file_url is None else str(chat.base_file_url),
+        grace_seconds=float(outfit.settings.scheduler.shutdown_grace_seconds),
     )
 
 

@@ -37,7 +37,7 @@ from engine.clock import Clock
 
 NAME = "telegram"
 _AT_ONCE = 64
-_GRACE_SECONDS, _LAST_SECONDS, _FIRST_SECONDS = 10.0, 1.0, 3.0
+_LONGEST_GRACE_SECONDS, _LAST_SECONDS, _FIRST_SECONDS = 10.0, 1.0, 3.0
 _TOO_OLD = "query is too old"
 _log = logging.getLogger(__name__)
 _App = Application[Any, Any, Any, Any, Any, Any]
@@ -58,13 +58,18 @@ class TelegramPlatform:
         base_url: str | None = None,
         base_file_url: str | None = None,
         poll_seconds: float = 30.0,
+        grace_seconds: float = _LONGEST_GRACE_SECONDS,
     ) -> None:
-        """Speak for the bot of ``token``, at Telegram's own addresses unless others are given."""
+        """Speak for the bot of ``token``, at Telegram's own addresses unless others are given.
+
+        ``grace_seconds`` is how long what is being answered may take when it stops.
+        """
         # The addresses of requests carry the token, and the library's client writes them into its log.
         for noisy in ("httpx", "httpcore"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
         self._app = _application(token, base_url, base_file_url)
         self._audience, self._clock = audience, clock
+        self._grace_seconds = min(grace_seconds, _LONGEST_GRACE_SECONDS)
         self._sender = Sender(self._app.bot, clock, pictures)
         self._taps = Taps(self._sender)
         self._poller = Poller(self._app.bot, clock, self._app.update_queue.put, poll_seconds)
@@ -95,7 +100,7 @@ class TelegramPlatform:
         self._ready.clear()
         if self._app.running:
             with suppress(TimeoutError):
-                async with asyncio.timeout(_GRACE_SECONDS):
+                async with asyncio.timeout(self._grace_seconds):
                     await self._app.update_queue.join()
                     await settled(self._poller.confirm(), "the last updates were not confirmed")
             with suppress(TimeoutError):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
+from data.observations import PublicTrade
+from engine.exchanges.base import NotPossible
 from engine.markets.service import Stale
 from tests.commands.fake_desk import FakeDesk
 from tests.commands.library.stage import Stage, lines
@@ -12,21 +16,40 @@ from tests.commands.library.stage import Stage, lines
 async def test_both_sides_are_listed_with_growing_sums() -> None:
     table = await Stage().table("/book BTC/USDT 3")
     assert [(row[0], row[2]) for row in table.rows] == [
-        ("ask", "6"), ("ask", "4"), ("ask", "2"), ("bid", "1"), ("bid", "2"), ("bid", "3"),
+        ("ask", "6"), ("ask", "4"), ("ask", "2"), ("last", ""), ("bid", "1"), ("bid", "2"), ("bid", "3"),
     ]  # fmt: skip
     prices = [float(row[1]) for row in table.rows]
     assert prices == sorted(prices, reverse=True)
-    assert prices[2] > 61_000 > prices[3]
+    assert prices[2] > prices[3] == 61_000 > prices[4]
     assert "33.33 % of it are bids" in table.note
     assert "Seen 0 s ago." in table.note
     assert lines(table) == ["/book BTC/USDT 3", "/market BTC/USDT", "/chart BTC/USDT"]
+
+
+async def test_what_was_traded_last_tells_who_is_in_a_hurry() -> None:
+    table = await Stage().table("/book BTC/USDT")
+    assert table.note.splitlines()[1] == (
+        "Last trades: 4 in 30 s, 85.71 % of their value bought. Newest: sold 0.5 BTC, 0 s ago."
+    )
+
+
+async def test_an_exchange_that_tells_no_trades_shows_its_book_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = FakeDesk()
+
+    async def refuse(symbol: str, limit: int) -> Sequence[PublicTrade]:
+        raise NotPossible("binance is no exchange that tells its trades")
+
+    monkeypatch.setattr(desk.venue, "trades", refuse)
+    table = await Stage(desk=desk).table("/book BTC/USDT 3")
+    assert len(table.rows) == 6
+    assert len(table.note.splitlines()) == 1
 
 
 async def test_an_empty_side_is_said() -> None:
     desk = FakeDesk()
     desk.venue.thin.add("BTC/USDT")
     table = await Stage(desk=desk).table("/book BTC/USDT")
-    assert table.note == "One side is empty."
+    assert table.note.startswith("One side is empty.\n")
     assert {row[0] for row in table.rows} == {"ask"}
 
 

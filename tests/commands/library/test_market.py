@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import msgspec
 
-from data.market import MarketKind
+from data.market import MarketKind, Ticker
 from tests.commands.fake_desk import FakeDesk
 from tests.commands.library.stage import Stage, lines, value
-from tests.commands.worlds import market
+from tests.commands.worlds import NOW, market
 
 
 async def test_price_day_spread_fees_and_limits_are_on_one_card() -> None:
@@ -48,3 +48,15 @@ async def test_an_exchange_that_is_away_is_said() -> None:
 async def test_without_a_market_the_favourites_are_offered() -> None:
     card = await Stage().card("/market")
     assert lines(card) == ["/market BTC/USDT", "/market ETH/USDT"]
+
+
+async def test_the_spread_is_that_of_the_middle_however_old_the_last_price_is() -> None:
+    desk = FakeDesk()
+    desk.tickers["BTC/USDT"] = Ticker("BTC/USDT", Decimal(99), Decimal(101), Decimal(10), NOW)
+    assert value(await Stage(desk=desk).card("/market BTC/USDT"), "Bid / ask") == "99.00 / 101.00, spread 2.0000 %"
+
+
+async def test_an_empty_book_has_no_spread() -> None:
+    desk = FakeDesk()
+    desk.tickers["BTC/USDT"] = Ticker("BTC/USDT", Decimal(0), Decimal(0), Decimal(10), NOW)
+    assert value(await Stage(desk=desk).card("/market BTC/USDT"), "Bid / ask") == "0.00 / 0.00"

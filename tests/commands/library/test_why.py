@@ -7,7 +7,7 @@ import pytest
 
 from commands import phrases, words
 from commands.reply import Card, Failure, Text
-from data.decisions import Input, Rule
+from data.decisions import Alternative, Input, Rule
 from data.orders import OrderStatus, RefusalCode
 from tests.commands.fake_desk import FakeDesk
 from tests.commands.library.stage import Stage, lines, value
@@ -79,7 +79,7 @@ async def test_names_are_read_as_words() -> None:
     desk.decided.extend([msgspec.structs.replace(first, inputs=inputs, refused=refused)])
     card = await Stage(desk=desk).card("/why d500")
     assert value(card, "Knew: stop loss before") == "none"
-    assert value(card, "Knew: out of range") == "hold"
+    assert value(card, "Knew: out of range") == "keeps everything and waits"
     assert value(card, "Refused").endswith("(limit percent 5)")
 
 
@@ -124,3 +124,25 @@ def test_every_rule_state_and_refusal_has_words() -> None:
     assert all(phrases.rule(each) for each in Rule)
     assert all(phrases.order_status(each) for each in OrderStatus)
     assert all(words.refusal(each) for each in RefusalCode)
+
+
+async def test_names_by_which_the_engine_calls_a_thing_are_said_in_words() -> None:
+    desk = history()
+    known = (
+        Input("policy", "stop_keep"), Input("side", "sell"), Input("mode", "testnet"), Input("danger before", "near"),
+        Input("after", "halted"), Input("refused", "off_tick"), Input("reason", "filter"), Input("slot", "3"),
+    )  # fmt: skip
+    alternatives = (Alternative("stop_sell", "the policy is stop_keep"),)
+    desk.decided.append(msgspec.structs.replace(sample_decision(bot_view(1), 200), inputs=known[:6], alternatives=()))
+    desk.decided.append(
+        msgspec.structs.replace(sample_decision(bot_view(1), 201), inputs=known[6:], alternatives=alternatives)
+    )
+    stage = Stage(desk=desk)
+    card = await stage.card("/why d200")
+    assert value(card, "Knew: policy") == "stops and keeps what it holds"
+    assert value(card, "Knew: danger before") == "coming near"
+    assert value(card, "Knew: refused") == "the price is not a multiple of the market's tick"
+    assert value(await stage.card("/why d201"), "Knew: reason") == "it is outside the market's limits"
+    await stage.card("/settings locale pt_BR")
+    assert value(await stage.card("/why d200"), "Conhecia: modo") == "testnet"
+    assert value(await stage.card("/why d201"), "Não feito") == "para e vende o que tem: a conduta é parar e manter"

@@ -24,6 +24,8 @@ class Score(msgspec.Struct):
     """Of all accesses, had there been no cache."""
     saved: int = 0
     """Of those served from memory, less what was asked ahead of need in vain."""
+    peak: int = 0
+    """Most bytes held after any access, where that was watched."""
 
     @property
     def hit_rate(self) -> float:

@@ -30,15 +30,18 @@ def distinct_bytes(accesses: Iterable[Access]) -> int:
     return sum({each.key: each.bytes for each in accesses}.values())
 
 
-def replayed(accesses: list[Access], most_bytes: int, *, ahead: bool = False) -> Score:
-    """Return how the cache does on a trace; ``ahead`` also asks every second for what is due."""
-    return asyncio.run(_replay(accesses, most_bytes, ahead=ahead))
+def replayed(accesses: list[Access], most_bytes: int, *, ahead: bool = False, watch: bool = False) -> Score:
+    """Return how the cache does on a trace.
+
+    ``ahead`` also asks every second for what is due; ``watch`` looks at the bytes after every access.
+    """
+    return asyncio.run(_replay(accesses, most_bytes, ahead=ahead, watch=watch))
 
 
-async def _replay(accesses: list[Access], most_bytes: int, *, ahead: bool) -> Score:
+async def _replay(accesses: list[Access], most_bytes: int, *, ahead: bool, watch: bool) -> Score:
     clock = ManualClock(accesses[0].at)
     cache = Cache(kinds_of(accesses), now=clock.now, most_bytes=most_bytes, compress=False, prefetch=ahead)
-    sizes: dict[Key, int] = {each.key: each.bytes for each in accesses}
+    sizes: dict[Key, int] = {}
 
     async def ask(key: Key) -> bytes:
         return bytes(max(0, sizes[key] - EMPTY))
@@ -52,7 +55,11 @@ async def _replay(accesses: list[Access], most_bytes: int, *, ahead: bool) -> Sc
             for key in cache.due(looked):
                 await cache.refresh(key, partial(ask, key))
         clock.advance(max(0, access.at - clock.now()))
+        # Answers grow and shrink; what is asked ahead is as large as the last one was.
+        sizes[access.key] = access.bytes
         await cache.get(access.key, partial(ask, access.key))
+        if watch:
+            result.peak = max(result.peak, cache.metrics().bytes)
         result.accesses += 1
         result.cost += access.cost
     total = cache.metrics().total

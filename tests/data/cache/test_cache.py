@@ -53,6 +53,13 @@ async def test_something_fresher_than_the_ttl_can_be_demanded() -> None:
         await desk.get(KEY, oldest=-1)
 
 
+async def test_nothing_in_memory_is_new_enough_for_who_asks_anew() -> None:
+    desk = Desk()
+    for asked in range(1, 4):  # all within one millisecond
+        await desk.get(KEY, oldest=0)
+        assert desk.asked[KEY] == asked
+
+
 async def test_however_many_ask_one_question_is_in_flight() -> None:
     desk = Desk()
     desk.gate = asyncio.Event()
@@ -249,6 +256,13 @@ async def test_unknown_kinds_are_refused() -> None:
 def test_bounds_that_contradict_each_other_are_refused(least: int, ttl: int, most: int, cost: int) -> None:
     with pytest.raises(ValueError, match="k:"):
         Kind(name="k", ttl=ttl, least_ttl=least, most_ttl=most, cost=cost)
+
+
+def test_a_kind_can_be_kept_within_a_time() -> None:
+    kind = Kind(name="k", ttl=5, least_ttl=2, most_ttl=9, cost=3)
+    assert kind.within(4) == Kind(name="k", ttl=4, least_ttl=2, most_ttl=4, cost=3)
+    assert kind.within(1) == Kind(name="k", ttl=1, least_ttl=1, most_ttl=1, cost=3)
+    assert kind.within(9) == kind
 
 
 def test_a_cache_without_room_or_with_a_kind_twice_is_refused() -> None:

@@ -6,11 +6,12 @@ from random import Random
 
 import pytest
 
+from data.cache.cache import Cache
 from data.cache.foresight import LEAD
 from data.cache.habits import REGULAR, Manners
 from data.cache.periods import period_of
 from data.cache.sequences import Sequences
-from data.cache.words import Key
+from data.cache.words import Key, Kind
 from tests.data.cache.desk import PLAIN, SECOND, START, Desk, elastic, plain
 
 MINUTE = 60 * SECOND
@@ -140,6 +141,29 @@ async def test_what_usually_follows_is_asked_for_with_what_it_follows() -> None:
     total = desk.cache.metrics().total
     assert total.prefetch_hits - learned.prefetch_hits >= 18
     assert total.prefetches - learned.prefetches <= 24
+
+
+@pytest.mark.parametrize(("cost", "asked"), [(2, True), (80, False)])
+async def test_what_is_dear_is_not_asked_ahead_where_that_takes_many_more_questions(cost: int, asked: bool) -> None:
+    # At need one answer serves three visits; asked two seconds earlier, it is too old for the third.
+    kind = Kind(name="plain", ttl=MINUTE, least_ttl=MINUTE, most_ttl=MINUTE, cost=cost)
+    desk = Desk()
+    desk.cache = Cache([kind], now=desk.clock.now, most_bytes=1 << 20)
+    for visit in range(60):
+        await desk.until(START + visit * MINUTE // 2)
+        await desk.get(KEY)
+    assert (desk.cache.metrics().total.prefetches > 0) is asked
+
+
+async def test_what_is_dear_is_asked_ahead_where_hardly_any_question_is_in_vain() -> None:
+    kind = Kind(name="plain", ttl=20 * SECOND, least_ttl=20 * SECOND, most_ttl=20 * SECOND, cost=80)
+    desk = Desk()
+    desk.cache = Cache([kind], now=desk.clock.now, most_bytes=1 << 20)
+    for visit in range(60):
+        await desk.until(START + visit * MINUTE)
+        await desk.get(KEY)
+    total = desk.cache.metrics().total
+    assert total.prefetches == total.prefetch_hits > 40
 
 
 async def test_the_most_valuable_is_due_first() -> None:

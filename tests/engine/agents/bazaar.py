@@ -13,10 +13,12 @@ import numpy as np
 from data.bars import Bars, Floats
 from data.cache.words import Key
 from data.decisions import Decision
+from data.limits import RiskLimits
 from data.market import Candle, Market, MarketKind, Ticker
 from data.observations import Book, Day, Level
 from data.values import Millis
 from engine.clock import ManualClock
+from engine.desk import EngineView
 from engine.exchanges.base import ExchangeUnavailable, MarketUnknown, timeframe_millis
 from engine.markets.kinds import STATISTICS
 from engine.statistics.description import MarketStatistics, describe
@@ -134,6 +136,7 @@ class BazaarDesk(ShownDesk):
         self.venue = Bazaar(self.prices, clock)
         self.data = market_data(self.venue, clock)
         self.decided: list[Decision] = []
+        self.limits: RiskLimits | None = None
         if "TRADED/USDT" in self.listed:
             self.shown = (self.at_work("TRADED"),)
 
@@ -152,6 +155,10 @@ class BazaarDesk(ShownDesk):
         """Return a running bot on a market."""
         view = bot(number, slot(0, "90", "95", buying="1"), price=self.prices[f"{name}/USDT"])
         return msgspec.structs.replace(view, market=listed(name))
+
+    def engine(self) -> EngineView:
+        """Return the engine, with its limits."""
+        return msgspec.structs.replace(super().engine(), limits=self.limits)
 
     async def markets(self) -> Sequence[Market]:
         """Return all of them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable
 from decimal import Decimal
 
 import msgspec
@@ -10,62 +10,25 @@ import numpy as np
 import pytest
 
 from config.schema import Settings
-from config.trading import PairSelection
-from data.advice import Advice, MarketProposed, TradingState
+from data.advice import MarketProposed, TradingState
 from data.bars import Bars
 from data.decisions import Decision, Input, Rule
 from data.events import AdvicePosted
 from data.grids import GridSpec
 from data.limits import RiskLimits
 from data.market import MarketKind
-from data.values import Millis
 from engine.agents import pairs
-from engine.agents.pairs import MOST, PairsAgent, Sentiment, build, correlation
+from engine.agents.pairs import MOST, PairsAgent, build
 from engine.clock import ManualClock
 from engine.core import Engine
 from engine.grid.sizing import plan_grid
+from engine.selection.scoring import PREFERRED, SENTIMENT, correlation
 from engine.supervisor import Supervisor
 from engine.views import BotStatus
-from tests.engine.agents.bazaar import HOUR, NOW, BazaarDesk, listed
+from tests.engine.agents.bazaar import HOUR, NOW, listed
+from tests.engine.agents.selecting import DAY, WANTED, Open, looks, selector
 
 D = Decimal
-WANTED = PairSelection.model_validate(
-    {
-        "min_volume_usd_24h": 1_000_000, "min_atr_perc_24h": 1, "max_adx": 30, "blacklist": ["BANUSDT"],
-        "spot_pairs": {"min_liquidity_depth": 100_000, "preferred_symbols": []},
-    }
-)  # fmt: skip
-DAY = 24 * HOUR
-Open = Callable[..., BazaarDesk]
-
-
-@pytest.fixture
-async def bazaar() -> AsyncIterator[Open]:
-    made: list[BazaarDesk] = []
-
-    def open_(*names: str) -> BazaarDesk:
-        made.append(BazaarDesk(*names))
-        return made[-1]
-
-    yield open_
-    for each in made:
-        await each.data.stop()
-
-
-def selector(
-    wanted: PairSelection = WANTED, *, capital: str = "8", most_pairs: int = 5, sentiment: Sentiment | None = None,
-    kinds: Sequence[MarketKind] = (MarketKind.SPOT,),
-) -> PairsAgent:  # fmt: skip
-    return PairsAgent(wanted, kinds=kinds, quote="USDT", capital=D(capital), most_pairs=most_pairs, sentiment=sentiment)
-
-
-async def looks(agent: PairsAgent, desk: BazaarDesk, at: Millis = NOW, count: int = 12) -> list[Advice]:
-    """Let the agent look every half minute until it speaks or a round must be over."""
-    for look in range(count):
-        said = await agent.advise(desk, at + look * 30_000)
-        if said:
-            return list(said)
-    return []
 
 
 async def test_of_all_markets_the_good_one_is_proposed_and_each_other_one_for_a_reason_not(bazaar: Open) -> None:
@@ -280,7 +243,7 @@ async def test_sentiment_has_a_say_and_may_abstain(bazaar: Open) -> None:
         scores.append(advice.confidence)
     assert asked == ["GOOD/USDT"] * 3
     assert scores[0] == scores[1]
-    assert scores[2] - scores[3] == pairs.SENTIMENT
+    assert scores[2] - scores[3] == SENTIMENT
     assert scores[3] < scores[0] < scores[2]
 
 
@@ -307,7 +270,7 @@ async def test_a_preferred_market_scores_higher_and_says_so(bazaar: Open) -> Non
         update={"spot_pairs": WANTED.spot_pairs.model_copy(update={"preferred_symbols": ("GOODUSDT",)})}
     )
     (plainly,), (preferred,) = await looks(selector(), desk), await looks(selector(liked), desk)
-    assert preferred.confidence - plainly.confidence == pairs.PREFERRED
+    assert preferred.confidence - plainly.confidence == PREFERRED
     assert preferred.evidence["preferred"] == "yes"
 
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.trading import PairSelection
-from engine.agents.pairs import Case, score
 from engine.markets.suitability import Facts
+from engine.selection.scoring import Case, score
 
 D = Decimal
 

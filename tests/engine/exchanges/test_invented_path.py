@@ -6,7 +6,7 @@ import math
 from itertools import pairwise
 from statistics import fmean, pstdev
 
-from engine.exchanges.invented_path import DAY, STEP, InventedPath
+from engine.exchanges.invented_path import _HOURS_KEPT, DAY, STEP, InventedPath
 
 TODAY = 20_700
 
@@ -70,3 +70,11 @@ def test_volatility_comes_in_clusters_and_tails_are_fat() -> None:
     assert together > 0.05
     kurtosis = fmean(move**4 for move in day) / fmean(move**2 for move in day) ** 2
     assert kurtosis > 3.5
+
+
+def test_days_that_were_looked_at_once_are_not_kept_for_ever() -> None:
+    made = path()
+    for day in range(TODAY - 2 * _HOURS_KEPT, TODAY):
+        made.hours(day)
+    assert len(made._hours) == _HOURS_KEPT
+    assert made.hours(TODAY - 2 * _HOURS_KEPT) == path().hours(TODAY - 2 * _HOURS_KEPT)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from engine.exchanges.base import ExchangeUnavailable
+from engine.exchanges.base import Channel, ExchangeUnavailable
 from engine.exchanges.habits import Habits
 from tests.contracts.live_venues import LiveVenue
 from tests.contracts.observer import Observer
@@ -233,3 +233,57 @@ async def test_a_silent_book_is_found_out_by_any_of_its_levels(watched: Watched)
     venue.market.move("100.00", "100.01", best, best)
     await watched.broken(watched.book)
     assert (await watched.check_book()).bids[1].quantity == 7
+
+
+async def test_an_answer_that_the_stream_overtook_brings_no_old_book_back(watched: Watched) -> None:
+    venue, observer = watched.venue, watched.observer
+    await watched.begin(watched.book)
+    venue.server.faults.add("delay", "GET */depth", seconds=0.5)
+    async with asyncio.timeout(5):
+        while not venue.server.faults.struck:  # noqa: ASYNC110 - the server sets no event for it
+            await asyncio.sleep(0.02)
+    venue.move(venue.symbol, Decimal(90), Decimal(91))
+    await observer.until(lambda: observer.books(watched.book)[-1].bids[0].price == 90 or None)
+    await asyncio.sleep(0.7)
+    assert observer.books(watched.book)[-1].bids[0].price == 90
+    prices = [book.bids[0].price for book in observer.books(watched.book)]
+    assert prices == sorted(prices, reverse=True)
+
+
+async def test_trades_of_a_stream_that_was_dead_from_the_start_are_missed(watched: Watched) -> None:
+    venue = watched.venue
+    await watched.begin(watched.trades)
+    venue.streams.mute()
+    await venue.traded()
+    await asyncio.sleep(2 * venue.habits.trade_silence_seconds)  # asked for once, so that the next one is noticed
+    await venue.traded()
+    await watched.broken(watched.trades)
+    await venue.streaming(watched.trades)
+    await venue.traded()
+    await watched.observer.until(lambda: watched.observer.trades(watched.trades) or None)
+
+
+async def test_a_market_that_is_gone_disturbs_no_other_channel(tmp_path: Path, observer: Observer) -> None:
+    async with opened(Spot(tmp_path)) as venue:
+        watched = Watched(venue, observer)
+        other = Channel("trades", "ETH/USDT")
+        await watched.begin(watched.book)
+        await venue.exchange.observe(frozenset({watched.book, other}), observer.hear)
+        await venue.streaming(other)
+        peers = [peer for peer in venue.streams.peers if stream_of(other) in peer.streams]
+        venue.server.spot.delist("BTCUSDT", gone=True)
+        await watched.broken(watched.book)
+        await asyncio.sleep(8 * venue.habits.silence_seconds)
+        assert not observer.breaks(other)
+        assert [peer for peer in venue.streams.peers if stream_of(other) in peer.streams] == peers
+
+
+async def test_ccxt_keeps_no_more_bars_than_are_read(watched: Watched) -> None:
+    await watched.begin(watched.bars)
+    await watched.venue.traded()
+    for _ in range(12):
+        await watched.bar()
+    client = branch_of(watched.venue.exchange).data.channels._client
+    assert client is not None
+    assert len(client.ccxt.ohlcvs[watched.venue.symbol]["1m"]) <= 8
+    await watched.check_bars()

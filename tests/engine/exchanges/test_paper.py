@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from data.accounts import AccountStore
 from data.database import Database
@@ -18,6 +19,7 @@ from data.orders import OrderStatus, OrderType
 from data.values import Side
 from engine.clock import SystemClock
 from engine.exchanges.base import Accepted, ExchangeUnavailable, MarketUnknown, Unknown
+from engine.exchanges.live_prices import FRESH
 from engine.exchanges.paper import PaperExchange
 from tests.contracts.venues import Inbox
 from tests.engine.exchanges.orders import SYMBOL, approved
@@ -181,6 +183,23 @@ async def test_a_silent_stream_does_not_make_prices_old_and_is_replaced(server: 
         await server.streams.subscribed("btcusdt@bookTicker", "btcusdt@trade")
         server.market("BTCUSDT").trade("89.99", "0.001")
         await inbox.until(lambda: inbox.filled("bt-1-1-0b1") == 1 or None)
+
+
+async def test_an_answer_that_the_stream_overtook_is_not_taken_for_news(server: BinanceServer) -> None:
+    async with opened(server) as (exchange, inbox):
+        await exchange.subscribe(WATCHED)
+        await server.streams.subscribed("btcusdt@bookTicker")
+        known = exchange._quotes[SYMBOL]
+        exchange._quotes[SYMBOL] = replace(known, at=known.at - 2 * FRESH)
+        server.faults.add("delay", "GET */ticker/*", seconds=0.5)
+        asked = asyncio.create_task(exchange.ticker(SYMBOL))
+        async with asyncio.timeout(5):
+            while not server.faults.struck:  # noqa: ASYNC110 - the server sets no event for it
+                await asyncio.sleep(0.02)
+        server.market("BTCUSDT").move("95.00", "95.01")
+        await inbox.until(bid_is(inbox, "95.00"))
+        assert (await asked).bid == Decimal("95.00")
+        assert inbox.tickers(SYMBOL)[-1].ticker.bid == Decimal("95.00")
 
 
 async def test_orders_sent_at_once_are_all_followed(server: BinanceServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 
@@ -71,6 +72,39 @@ async def test_funding_is_what_the_exchange_settled(server: BinanceServer, paper
     paid = await inbox.until(lambda: next((each for each in inbox.events if isinstance(each, FundingPaid)), None))
     assert paid.amount == Decimal("-0.6001")
     assert await exchange.funding([SYMBOL], 0) == [paid]
+
+
+async def test_news_of_the_mark_price_make_bid_and_ask_no_younger(
+    server: BinanceServer, paper: tuple[PaperExchange, Inbox]
+) -> None:
+    exchange, inbox = paper
+    await exchange.subscribe(frozenset({SYMBOL}))
+    await server.usdm.streams.subscribed("btcusdt@bookTicker", "btcusdt@markPrice@1s")
+    known = (await inbox.until(lambda: inbox.tickers(SYMBOL) or None))[-1].ticker
+    await asyncio.sleep(0.05)
+    server.usdm.set_mark("BTCUSDT", "60010")
+    moved = await inbox.until(
+        lambda: next((each for each in inbox.tickers(SYMBOL) if each.ticker.mark == Decimal(60010)), None)
+    )
+    assert (moved.ticker.bid, moved.ticker.at) == (known.bid, known.at)
+    assert moved.at >= known.at + 50
+
+
+async def test_a_market_that_is_followed_again_brings_no_old_prices_back(
+    server: BinanceServer, paper: tuple[PaperExchange, Inbox]
+) -> None:
+    exchange, inbox = paper
+    await exchange.subscribe(frozenset({SYMBOL}))
+    await inbox.until(lambda: inbox.tickers(SYMBOL) or None)
+    await exchange.subscribe(frozenset())
+    server.usdm.move("BTCUSDT", "59000.0", "59000.1")
+    server.faults.add("delay", "GET */ticker/*", count=None, seconds=0.4)
+    before = len(inbox.tickers(SYMBOL))
+    await exchange.subscribe(frozenset({SYMBOL}))
+    await server.usdm.streams.subscribed("btcusdt@markPrice@1s")
+    server.usdm.set_mark("BTCUSDT", "60011")
+    await inbox.until(lambda: len(inbox.tickers(SYMBOL)) > before or None)
+    assert inbox.tickers(SYMBOL)[before].ticker.bid == 59_000
 
 
 async def test_a_mark_beyond_the_liquidation_price_ends_the_position(

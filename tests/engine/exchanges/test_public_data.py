@@ -151,6 +151,21 @@ async def test_open_interest_is_valued_at_the_mark_price(tmp_path: Path) -> None
         assert (interest.quantity, interest.notional) == (D("1234.5"), D("1234.5") * D("98.5"))
 
 
+@pytest.mark.parametrize(("call", "field"), [("fetch_mark_price", "markPrice"), ("fetch_funding_rate", "fundingRate")])
+async def test_a_number_that_an_answer_lacks_is_not_taken_for_nought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, field: str
+) -> None:
+    async with opened(Perpetual(tmp_path)) as venue:
+        feed = branch_of(venue.exchange).feed
+
+        async def lacking(symbol: str) -> dict[str, Any]:
+            return {"symbol": symbol, field: None}
+
+        monkeypatch.setattr(feed.client.ccxt, call, lacking)
+        with pytest.raises(ExchangeUnavailable, match="tells no"):
+            await (feed.mark(venue.symbol) if field == "markPrice" else venue.exchange.funding_rate(venue.symbol))
+
+
 async def test_what_the_exchange_cannot_tell_is_not_possible(venue: LiveVenue) -> None:
     has = branch_of(venue.exchange).feed.client.ccxt.has
     for call, ask in (

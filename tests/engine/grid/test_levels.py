@@ -245,3 +245,8 @@ def test_the_worst_case_at_the_stop_is_what_a_straight_fall_costs() -> None:
     held = plan.quantity * (5 + len(bought))
     paid = plan.initial_cost + sum((slot.lower * plan.quantity * D("1.001") for slot in bought), ZERO)
     assert plan.worst_at_stop == held * D(91) * D("0.998") - paid
+
+
+def test_where_no_number_of_lines_earns_only_a_wider_range_is_advised() -> None:
+    narrow = plan_grid(spec(lower=D("100.00"), upper=D("100.05"), levels=3), market(fee="0.01"), at(100))
+    assert [each.accepted for each in narrow.problems] == ["a wider range"]

@@ -171,6 +171,7 @@ def test_a_reading_is_one_short_line_for_any_values(name: str) -> None:
         ("bollinger", (110.0, 100.0, 90.0), 111.0, "above the upper band: unusually high for these bars"),
         ("bollinger", (110.0, 100.0, 90.0), 105.0, "inside the bands, 75 % of the way from lower to upper"),
         ("stochastic", (81.0, 50.0), 1.0, "overbought (above 80): closing near the top of its range"),
+        ("stochastic", (0.0, 0.0), 1.0, "at the bottom of its range, or price has not moved at all"),
         ("fibonacci", (110.0, 0, 0, 0, 0, 0, 90.0), 105.0, "25 % of the swing up of the last 100 bars given back"),
         ("fibonacci", (90.0, 0, 0, 0, 0, 0, 110.0), 89.0, "beyond the end of the swing down of the last 100 bars"),
         ("donchian", (110.0, 100.0, 90.0), 110.0, "at the highest price of 20 bars, or above"),

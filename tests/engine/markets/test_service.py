@@ -3,58 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from decimal import Decimal
-from typing import Any
+import contextlib
+from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
 
-from data.market import Candle, MarketKind
+from data.market import MarketKind
 from data.values import Millis
 from engine.clock import ManualClock
-from engine.exchanges.base import Channel, ExchangeUnavailable, MarketUnknown, NotPossible, Observe
-from engine.exchanges.simulated import SimulatedExchange
+from engine.exchanges.base import Channel, ExchangeUnavailable, MarketUnknown, NotPossible
 from engine.markets.candles import MOST
 from engine.markets.service import MarketService, Stale
+from tests.engine.markets.asked import NOW, SYMBOL, Asked
 
-NOW: Millis = 1_790_000_000_000
 MINUTE: Millis = 60_000
-SYMBOL = "BTC/USDT"
-
-
-class Asked(SimulatedExchange):
-    """An invented market that counts what it is asked, and can be out of reach."""
-
-    def __init__(self, clock: ManualClock) -> None:
-        super().__init__(clock=clock, balances={"USDT": Decimal(1_000)})
-        self.asked: Counter[str] = Counter()
-        self.away = False
-        self.streams = True
-
-    def _count(self, what: str) -> None:
-        self.asked[what] += 1
-        if self.away:
-            raise ExchangeUnavailable("no answer")
-
-    async def candles_since(self, symbol: str, timeframe: str, since: Millis, limit: int) -> Sequence[Candle]:
-        self._count("candles")
-        await asyncio.sleep(0)
-        return await super().candles_since(symbol, timeframe, since, limit)
-
-    async def book(self, symbol: str, depth: int) -> Any:
-        self._count("book")
-        await asyncio.sleep(0)
-        return await super().book(symbol, depth)
-
-    async def days(self, kind: MarketKind) -> Any:
-        self._count("days")
-        return await super().days(kind)
-
-    async def observe(self, channels: frozenset[Channel], tell: Observe) -> frozenset[Channel]:
-        self._count("observe")
-        return await super().observe(channels if self.streams else frozenset(), tell)
 
 
 @pytest.fixture
@@ -210,3 +173,41 @@ async def test_memory_stays_within_its_bounds_whatever_is_asked(exchange: Asked,
             assert len(bars) == 600
             assert service.metrics().bytes <= 400_000
     assert service.metrics().total.evictions + service.metrics().total.refused > 0
+
+
+async def test_each_gets_as_many_bars_as_wanted_whoever_asks_at_the_same_time(service: MarketService) -> None:
+    counts = (60, 500, 1_500, 700)
+    answers = await asyncio.gather(*(service.bars(SYMBOL, "1m", count) for count in counts))
+    assert [len(answer.value) for answer in answers] == list(counts)
+
+
+async def test_a_ticker_is_never_older_than_five_seconds_by_its_own_date(
+    service: MarketService, clock: ManualClock
+) -> None:
+    for _ in range(40):
+        clock.advance(1_700)
+        assert clock.now() - (await service.ticker(SYMBOL)).at <= 5_000
+
+
+async def test_what_is_impossible_keeps_nothing_else_from_being_asked_ahead(
+    service: MarketService, exchange: Asked, clock: ManualClock
+) -> None:
+    perpetual = "BTC/USDT:USDT"
+    for _ in range(30):
+        for symbol in (SYMBOL, perpetual):
+            with contextlib.suppress(NotPossible):
+                await service.funding_rate(symbol)
+        for _ in range(61):
+            clock.advance(1_000)
+            await service.tend()
+    assert exchange.asked[f"funding of {perpetual}"] >= 30
+    assert service.metrics().kinds["funding_rate"].prefetch_hits > 0
+
+
+async def test_a_clock_that_is_set_back_makes_no_ticker_young(exchange: Asked, clock: ManualClock) -> None:
+    old = await exchange.ticker(SYMBOL)
+    service = MarketService(exchange, clock, streamed=lambda _: old, most_bytes=20_000_000)
+    clock.advance(-3_600_000)
+    for _ in range(5):
+        clock.advance(11_000)
+        assert 0 <= clock.now() - (await service.ticker(SYMBOL)).at <= 5_000

@@ -11,11 +11,14 @@ import pytest
 
 from data.bars import Bars
 from engine.clock import SystemClock
+from engine.exchanges.base import Channel
 from engine.markets.service import MarketService, Stale
+from engine.markets.streams import WORTH
 from tests.contracts.live_venues import LiveVenue
 from tests.engine.exchanges.live import Perpetual, Spot, opened
 
 COUNT = 5
+DEPTH = 10
 PATIENCE = 15.0
 
 
@@ -108,3 +111,58 @@ async def test_a_clock_that_differs_makes_no_bar_wrong(venue: LiveVenue, service
     assert served
     assert all(real[at] == (close, volume) for at, close, volume in served if at in real)
     assert any(at in real for at, _close, _volume in served)
+
+
+async def wanted(venue: LiveVenue, service: MarketService, channel: Channel) -> None:
+    """Ask for a book or trades so often that they are streamed, and wait until they are."""
+    for _ in range(WORTH[channel.what].often):
+        await (service.book(venue.symbol, DEPTH) if channel.what == "book" else service.trades(venue.symbol, 1))
+    await service.tend()
+    assert channel in service.channels
+    await venue.streaming(channel)
+
+
+async def test_a_streamed_book_follows_the_market_without_a_question(venue: LiveVenue, service: MarketService) -> None:
+    await wanted(venue, service, Channel("book", venue.symbol))
+
+    async def streams() -> bool:
+        return service._streams.book(venue.symbol, DEPTH) is not None
+
+    await until(streams)
+    before = service.metrics().kinds["book"].misses
+    venue.move(venue.symbol, Decimal(90), Decimal(91))
+
+    async def moved() -> bool:
+        told = service._streams.book(venue.symbol, DEPTH)
+        return told is not None and told.value.bids[0].price == 90
+
+    await until(moved)
+    answer = await service.book(venue.symbol, DEPTH)
+    assert answer.value.bids[0].price == 90
+    assert len(answer.value.bids) == len(answer.value.asks) == DEPTH
+    assert answer.age(SystemClock().now()) < 5_000
+    assert service.metrics().kinds["book"].misses == before
+
+
+@pytest.mark.parametrize("what", ["book", "trades"])
+async def test_after_a_lost_stream_nothing_from_before_is_served(
+    venue: LiveVenue, service: MarketService, what: str
+) -> None:
+    channel = Channel("book" if what == "book" else "trades", venue.symbol)
+    venue.market.trade(venue.market.ask, Decimal("0.01"))
+    await wanted(venue, service, channel)
+    venue.streams.accepting = False
+    venue.streams.cut()
+
+    async def broken() -> bool:
+        return service._streams.doubt(channel) is not None
+
+    await until(broken)
+    venue.move(venue.symbol, Decimal(90), Decimal(91))
+    venue.market.trade(venue.market.ask, Decimal("0.5"))
+    if what == "book":
+        assert (await service.book(venue.symbol, DEPTH)).value.bids[0].price == 90
+    else:
+        assert (await service.trades(venue.symbol, 1)).value[-1].quantity == Decimal("0.5")
+    venue.streams.accepting = True
+    await venue.streaming(channel)

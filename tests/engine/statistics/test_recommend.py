@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.bars import Floats
+from data.limits import RiskLimits
 from data.market import FeeAsset, Fees, Filters, Market, MarketKind, Ticker
 from data.values import round_to
 from engine.exchanges.tiers import CAUTIOUS
@@ -21,7 +22,7 @@ from engine.grid.levels import net_profit
 from engine.grid.sizing import plan_grid
 from engine.statistics.description import MarketStatistics, describe
 from engine.statistics.readings import readings
-from engine.statistics.recommend import NoGrid, break_even, recommend
+from engine.statistics.recommend import NoGrid, break_even, invested, recommend
 from tests.engine.statistics.paths import FINE, SHARED, bars_along, burst, recorded, reverting, walk
 
 FILTERS = SHARED / "../api/binance/symbol-filters.csv"
@@ -133,6 +134,55 @@ def test_any_market_gets_a_grid_that_passes_planning(
     check(told_of(kind), market)
 
 
+@settings(max_examples=120, deadline=None)
+@given(
+    kind=st.sampled_from(("range", "trend", "burst", "quiet")),
+    step=st.sampled_from(("0.00001", "0.1")),
+    notional=st.sampled_from(("0.0001", "5", "100")),
+    band=st.decimals(1, 80, places=1),
+    most=st.none() | st.decimals(1, 500, places=2),
+    wanted=st.decimals(1, 5000, places=2),
+    perpetual=st.booleans(),
+)
+def test_no_recommendation_breaks_a_limit_of_risk(
+    kind: str, step: str, notional: str, band: D, most: D | None, wanted: D, perpetual: bool
+) -> None:
+    told, market = told_of(kind), market_of(step=step, notional=notional)
+    if perpetual:
+        market = msgspec.structs.replace(market, symbol="AAA/USDT:USDT", kind=MarketKind.PERPETUAL, tiers=CAUTIOUS)
+    ticker = ticker_of(told, market)
+    limits = RiskLimits(price_band_percent=band, max_order_notional=most)
+    try:
+        found = recommend(told, market, ticker, limits)
+        money = invested(found, wanted, market, ticker, limits)
+    except NoGrid:
+        return
+    plan = plan_grid(found.spec(money), market, ticker, limits)
+    assert plan.problems == ()
+    assert all(abs(line - ticker.last) <= ticker.last * band / 100 for line in plan.lines)
+    assert most is None or all(slot.quantity * slot.upper <= most for slot in plan.slots)
+    even = break_even(market.fees)
+    assert all(high / low - 1 >= 2 * even for low, high in zip(plan.lines, plan.lines[1:], strict=False))
+    assert money >= found.minimum_capital
+    assert most is not None or money >= wanted
+
+
+def test_limits_narrow_a_grid_and_its_money_before_they_forbid_it() -> None:
+    told = told_of("burst")
+    market = market_of()
+    ticker = ticker_of(told, market)
+    free = recommend(told, market, ticker)
+    narrow = recommend(told, market, ticker, RiskLimits(price_band_percent=D(4)))
+    assert free.upper > ticker.last * D("1.04") > narrow.upper
+    assert invested(free, D(1000), market, ticker) == 1000
+    capped = RiskLimits(max_order_notional=D(10))
+    assert free.minimum_capital < invested(free, D(1000), market, ticker, capped) < 1000
+    with pytest.raises(NoGrid, match="as far as limits reach"):
+        recommend(told, market, ticker, RiskLimits(price_band_percent=D("0.3")))
+    with pytest.raises(NoGrid, match="max_order_notional: 5 is less"):
+        invested(free, D(1000), market, ticker, RiskLimits(max_order_notional=D(5)))
+
+
 def test_the_break_even_is_that_of_the_fee_formulas() -> None:
     assert round(break_even(Fees(maker=D("0.001"), taker=D("0.001"))), 6) == D("0.002002")
     received = Fees(maker=D("0.001"), taker=D("0.001"), asset=FeeAsset.RECEIVED)
@@ -190,3 +240,15 @@ def test_every_reading_has_a_value_and_a_reason(kind: str) -> None:
     found = readings(told)
     assert len({each.name for each in found}) == len(found) == 6 - 1 + len(told.realised) + len(told.crossings)
     assert all(each.value and len(each.why) > 20 for each in found)
+
+
+def test_a_half_life_shorter_than_a_step_is_not_told_more_exactly() -> None:
+    told = told_of("range")
+    found = msgspec.structs.replace(told.reversion, half_life_hours=0.05, error_hours=2_775.6)
+    texts = {each.name: each.value for each in readings(msgspec.structs.replace(told, reversion=found))}
+    assert texts["half-life"] == f"under {told.reversion.step_millis // 3_600_000} h"
+
+
+def test_money_is_told_in_few_digits() -> None:
+    told, market = told_of("range"), market_of(notional="9.523809523809523809523809524")
+    assert "worth 9.52381 USDT" in recommend(told, market, ticker_of(told, market)).reasons[3].why

@@ -56,6 +56,11 @@ class Faults:
         """Fail the next calls of a method; "*" stands for every one but getUpdates."""
         self._scripted.append(_Scripted(method.lower(), refusal, times))
 
+    def mend(self) -> None:
+        """Forget every scripted failure and every flood."""
+        self._scripted.clear()
+        self._floods.clear()
+
     def lose(self, method: str) -> None:
         """Carry the next call of a method out and cut its connection instead of answering."""
         self._lost.append(method.lower())

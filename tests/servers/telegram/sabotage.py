@@ -68,6 +68,10 @@ class Sabotaged(Observed):
         """Fail the next calls of a method ("*": of any but getUpdates) without carrying them out."""
         self._world.faults.fail(method, Refusal(status, description, retry_after), times)
 
+    def mend(self) -> None:
+        """Let everything work again that was scripted to fail, and no chat be flooded."""
+        self._world.faults.mend()
+
     def lose_answer(self, method: str) -> None:
         """Carry the next call of a method out, then cut the connection instead of answering."""
         self._world.faults.lose(method)

@@ -1,0 +1,1 @@
+"""Texts of the engine in the language of whoever reads them."""

@@ -1,0 +1,1 @@
+"""Choosing markets for grids, and starting some of them unasked."""
