@@ -98,7 +98,7 @@ class Engine:
         return self._judge(event, loud, ticker) if loud else QUIET
 
     def _judge(self, event: TickerMoved, loud: list[int], ticker: Ticker) -> Outcome:
-        if event.at - ticker.at > self.limits_in_force.stale_millis:
+        if abs(event.at - ticker.at) > self.limits_in_force.stale_millis:
             # A price that is too old to trade on is too old to stop on; the next fresh one does both.
             return QUIET
         result: _Result | None = None

@@ -85,7 +85,8 @@ def _price(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) -> 
     if ticker is None:
         return RefusalCode.PRICE_MISSING, {"symbol": draft.symbol}
     age = at - ticker.at
-    if age > limits.stale_millis:
+    # One from the future is of before the clock was set back, and nobody knows from how long before.
+    if abs(age) > limits.stale_millis:
         return RefusalCode.PRICE_STALE, {"age_ms": str(age), "limit_ms": str(limits.stale_millis)}
     if draft.type is OrderType.MARKET:
         return None

@@ -139,7 +139,7 @@ def advance(state: EngineState, bot: Bot, at: Millis) -> Wish:
         # Whoever frees trading lets it go on; until then the new grid could not be bought.
         return Wish()
     ticker = state.tickers.get(bot.market.symbol)
-    if ticker is None or at - ticker.at > state.limits_in_force.stale_millis:
+    if ticker is None or abs(at - ticker.at) > state.limits_in_force.stale_millis:
         bot.waiting = True
         return Wish()
     plan = replanned(state, bot, pending.spec, ticker)

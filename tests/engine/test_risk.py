@@ -231,3 +231,10 @@ def test_disarming_lets_closing_sales_through_and_nothing_else() -> None:
     closing = offer(type=OrderType.MARKET, purpose=Purpose.CLOSE, mode=Mode.PRODUCTION)
     assert isinstance(check(state, REAL, closing, NOW), Approved)
     assert isinstance(check(state, LIMITS, closing, NOW), Refused), "an engine without that mode sends nothing"
+
+
+@pytest.mark.parametrize(("late", "stale"), [(60_001, True), (60_000, False), (-60_000, False), (-60_001, True)])
+def test_a_price_is_as_stale_from_a_clock_that_was_set_back_as_from_long_ago(late: int, stale: bool) -> None:
+    limits = msgspec.structs.replace(LIMITS, stale_millis=60_000)
+    verdict = check(freed(), limits, bid(), NOW + late)
+    assert (isinstance(verdict, Refused) and verdict.code is RefusalCode.PRICE_STALE) is stale

@@ -133,11 +133,12 @@ async def test_bots_trade_on_and_each_order_is_signed_by_the_time_of_the_exchang
     assert desk.exchange.server.mistakes == []
 
 
-async def test_a_price_from_before_the_clock_was_set_ahead_is_not_served_as_new(desk: Desk) -> None:
+@pytest.mark.parametrize("hours", [2, -2])
+async def test_a_price_from_before_the_clock_was_set_is_not_served_as_new(desk: Desk, hours: int) -> None:
     await desk.app.data.ticker(SYMBOL)
     desk.exchange.server.faults.add("silence", "*@*", count=None)
     desk.fall(1)
-    desk.clock.off = 2 * HOUR
+    desk.clock.off = hours * HOUR
     told = await desk.app.data.ticker(SYMBOL)
     assert told.bid == desk.market.bid
 
