@@ -67,18 +67,21 @@ class MarketService:
         *,
         streamed: Callable[[str], Ticker | None],
         most_bytes: int,
+        longest: Millis | None = None,
         prefetch: bool = True,
         compress: bool = True,
         record: Callable[[Key, int], None] | None = None,
     ) -> None:
         """Ask ``exchange``. ``streamed`` returns the ticker of a market that the engine follows.
 
-        ``most_bytes`` bounds all memory of the answers, besides the few MiB that streams keep; ``record`` hears of
-        every access and its size.
+        ``most_bytes`` bounds all memory of the answers, besides the few MiB that streams keep; none of the exchange's
+        is served when it is older than ``longest``, nor than its kind allows. ``record`` hears of every access and its
+        size.
         """
+        kinds = [each if longest is None or each.name == STATISTICS else each.within(longest) for each in KINDS]
         self._exchange, self._clock, self._followed = exchange, clock, streamed
         self._cache = Cache(
-            KINDS, now=clock.now, most_bytes=most_bytes, compress=compress, prefetch=prefetch, record=record
+            kinds, now=clock.now, most_bytes=most_bytes, compress=compress, prefetch=prefetch, record=record
         )
         self._candles = Candles(exchange, self._cache, clock)
         self._streams = Streams(exchange, self._candles, clock)

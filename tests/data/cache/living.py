@@ -59,14 +59,15 @@ class Life(App):
         self._count = 0
 
     def _make_data(self) -> MarketService:
-        cache = self.settings.cache
+        memory = self.settings.cache.memory(self.settings.data_agent)
         return MarketService(
             self.runner.exchange,
             self.clock,
             streamed=lambda symbol: self.runner.engine.state.tickers.get(symbol),
-            most_bytes=cache.max_size_mb * 1_000_000,
-            prefetch=cache.enable_prefetching,
-            compress=cache.enable_compression,
+            most_bytes=memory.most_bytes,
+            longest=memory.longest_millis,
+            prefetch=memory.prefetch,
+            compress=memory.compress,
             record=recorder(KINDS, self.clock.now, self.accesses.append),
         )
 

@@ -45,6 +45,17 @@ async def test_however_many_ask_the_exchange_hears_one_question(service: MarketS
     assert service.metrics().total.coalesced == 49
 
 
+async def test_nothing_is_served_that_is_older_than_the_settings_allow(exchange: Asked, clock: ManualClock) -> None:
+    service = MarketService(exchange, clock, streamed=lambda _: None, most_bytes=20_000_000, longest=3_000)
+    for _ in range(2):
+        await service.days(MarketKind.SPOT)
+        clock.advance(2_999)
+    assert exchange.asked["days"] == 1
+    clock.advance(2)
+    await service.days(MarketKind.SPOT)
+    assert exchange.asked["days"] == 2
+
+
 async def test_bars_are_those_of_the_exchange(service: MarketService, exchange: Asked, clock: ManualClock) -> None:
     clock.advance(20_000)
     answer = await service.bars(SYMBOL, "1m", 300)
