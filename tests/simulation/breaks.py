@@ -99,9 +99,11 @@ class _BooksTwice(Runner):
 
 
 class _IgnoresLateFills(Runner):
-    """Does not want to hear of orders that are done."""
+    """Takes an order that is cancelled for done, whatever was filled of it, and does not want to hear of it any more."""
 
     def post(self, event: Event | StreamRestored) -> None:
+        if isinstance(event, OrderCancelled):
+            event = msgspec.structs.replace(event, filled=None)
         if not isinstance(event, OrderFilled) or event.fill.client_id in self.engine.state.orders:
             super().post(event)
 
