@@ -99,7 +99,7 @@ class _BooksTwice(Runner):
 
 
 class _IgnoresLateFills(Runner):
-    """Takes an order that is cancelled for done, whatever was filled of it, and does not want to hear of it any more."""
+    """Takes an order that is cancelled for done, whatever was filled of it, and hears of it no more."""
 
     def post(self, event: Event | StreamRestored) -> None:
         if isinstance(event, OrderCancelled):
