@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import Field as Limits
 
 from commands.context import Context
-from commands.format import amount, duration, price, quantity, share, short
+from commands.format import duration, figure, price, quantity, share, short
 from commands.guidance import which_market
 from commands.matching import find_market, unavailable
 from commands.plan import Answer
@@ -96,7 +96,7 @@ def _note(market: Market, found: Book, age: int) -> str:
     spread = (found.asks[0].price - found.bids[0].price) / mid * HUNDRED
     bids, asks = (found.depth(side, NEAR) for side in (Side.BUY, Side.SELL))
     told = _("Spread {spread}. Within 1 %: {bids} bid, {asks} asked.").format(
-        spread=f"{spread:.4f} %", bids=amount(bids, market.quote), asks=amount(asks, market.quote)
+        spread=f"{spread:.4f} %", bids=f"{figure(bids)} {market.quote}", asks=f"{figure(asks)} {market.quote}"
     )
     if bids + asks:
         told += " " + _("{share} of it are bids.").format(share=share(bids, bids + asks))
