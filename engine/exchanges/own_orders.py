@@ -12,8 +12,8 @@ from data.values import ZERO
 _REMEMBERED = 2_048
 """Orders that are over, and fills; older ones are forgotten. Whoever asks for them asks the exchange."""
 _NAMED = 8_192
-"""Orders of which the name alone is kept, some 300 bytes each, so that trades looked at again need no question whose they
-were: an answer about a thousand orders takes megabytes for a moment."""
+"""Orders of which the name alone is kept, some 300 bytes each, so that trades looked at again need no question whose
+they were: an answer about a thousand orders takes megabytes for a moment."""
 
 
 class _Own:
