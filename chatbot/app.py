@@ -31,6 +31,7 @@ from commands.registry import Registry, Role, discover
 from commands.reply import Reply
 from config.language import _
 from config.schema import Settings
+from data.cache.words import Record
 from data.database import Database
 from data.equity import EquityStore
 from data.events import DisarmMode, Reconciled
@@ -257,7 +258,7 @@ class App:
             per_minute=self.settings.risk_management.max_orders_per_minute,
         )
 
-    def _make_data(self) -> MarketService:
+    def _make_data(self, record: Record | None = None) -> MarketService:
         memory = self.settings.cache.memory(self.settings.data_agent)
         return MarketService(
             self.runner.exchange,
@@ -267,6 +268,7 @@ class App:
             longest=memory.longest_millis,
             prefetch=memory.prefetch,
             compress=memory.compress,
+            record=record,
         )
 
     def _make_desk(self) -> FrontDesk:

@@ -14,7 +14,7 @@ from data.cache.metrics import CacheMetrics, summed
 from data.cache.sequences import Sequences
 from data.cache.shelf import Shelf
 from data.cache.sizing import size_of
-from data.cache.words import Answer, Key, Kind, T, UnknownKind
+from data.cache.words import Answer, Key, Kind, Record, T, UnknownKind
 from data.values import Millis
 
 _BOOKKEEPING = 32
@@ -39,7 +39,7 @@ class Cache:
         most_bytes: int,
         compress: bool = True,
         prefetch: bool = True,
-        record: Callable[[Key, int], None] | None = None,
+        record: Record | None = None,
     ) -> None:
         """Serve ``kinds``; ``record`` is told of every access that was answered, and how many bytes the value takes.
 

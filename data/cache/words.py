@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -59,6 +60,10 @@ class Key(NamedTuple):
     """A symbol, or nothing for answers about no market."""
     detail: str = ""
     """Timeframe, depth and the like."""
+
+
+Record = Callable[[Key, int], None]
+"""Hears of an access that was answered, and how many bytes the value takes."""
 
 
 class Answer(msgspec.Struct, Generic[T], frozen=True):

@@ -12,7 +12,7 @@ import structlog
 from data.bars import Bars
 from data.cache.cache import Cache
 from data.cache.metrics import CacheMetrics
-from data.cache.words import Answer, Key
+from data.cache.words import Answer, Key, Record
 from data.market import MarketKind, Ticker
 from data.observations import Book, Day, FundingRate, OpenInterest, PublicTrade
 from data.values import Millis
@@ -70,7 +70,7 @@ class MarketService:
         longest: Millis | None = None,
         prefetch: bool = True,
         compress: bool = True,
-        record: Callable[[Key, int], None] | None = None,
+        record: Record | None = None,
     ) -> None:
         """Ask ``exchange``. ``streamed`` returns the ticker of a market that the engine follows.
 

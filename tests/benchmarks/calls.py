@@ -21,7 +21,7 @@ from chatbot.platform import Platform
 from config.schema import Settings
 from data.bars import Bars, bars_of
 from data.cache.metrics import KindMetrics
-from data.cache.words import Answer, Key
+from data.cache.words import Answer, Key, Record
 from data.events import StartBot
 from data.market import Market, MarketKind, Ticker
 from data.values import Millis, Mode
@@ -111,9 +111,9 @@ class Whole(App):
         await super().stop()
         await self.apart.close()
 
-    def _make_data(self) -> MarketService:
+    def _make_data(self, record: Record | None = None) -> MarketService:
         if self._shared:
-            return super()._make_data()
+            return super()._make_data(record)
         return Unserved(self.apart, self.clock, streamed=lambda _: None, most_bytes=1 << 20, prefetch=False)
 
     def _job_context(self) -> JobContext:

@@ -18,6 +18,7 @@ from commands.dispatch import Request
 from commands.registry import Role
 from commands.reply import Button, Chart, Proposal, Reply
 from config.schema import Settings
+from data.cache.words import Record
 from data.values import Millis
 from engine.clock import ManualClock
 from engine.exchanges.invented_market import Listing
@@ -58,18 +59,8 @@ class Life(App):
         self._agenda: list[tuple[Millis, int, Callable[[], Awaitable[None]]]] = []
         self._count = 0
 
-    def _make_data(self) -> MarketService:
-        memory = self.settings.cache.memory(self.settings.data_agent)
-        return MarketService(
-            self.runner.exchange,
-            self.clock,
-            streamed=lambda symbol: self.runner.engine.state.tickers.get(symbol),
-            most_bytes=memory.most_bytes,
-            longest=memory.longest_millis,
-            prefetch=memory.prefetch,
-            compress=memory.compress,
-            record=recorder(KINDS, self.clock.now, self.accesses.append),
-        )
+    def _make_data(self, record: Record | None = None) -> MarketService:
+        return super()._make_data(recorder(KINDS, self.clock.now, self.accesses.append))
 
     async def begin(self) -> None:
         """Start, and run the scheduler's jobs by this clock from here on: its own wheel turns by the system's."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
@@ -15,27 +14,9 @@ from engine.clock import ManualClock
 from engine.exchanges.base import Channel, ExchangeUnavailable, MarketUnknown, NotPossible
 from engine.markets.candles import MOST
 from engine.markets.service import MarketService, Stale
-from tests.engine.markets.asked import NOW, SYMBOL, Asked
+from tests.engine.markets.asked import SYMBOL, Asked
 
 MINUTE: Millis = 60_000
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(NOW)
-
-
-@pytest.fixture
-async def exchange(clock: ManualClock) -> AsyncIterator[Asked]:
-    exchange = Asked(clock)
-    await exchange.open(lambda _: None)
-    yield exchange
-    await exchange.close()
-
-
-@pytest.fixture
-def service(exchange: Asked, clock: ManualClock) -> MarketService:
-    return MarketService(exchange, clock, streamed=lambda _: None, most_bytes=20_000_000)
 
 
 async def test_however_many_ask_the_exchange_hears_one_question(service: MarketService, exchange: Asked) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import given, settings
@@ -19,24 +18,6 @@ from tests.engine.markets.asked import NOW, SYMBOL, Asked
 
 BOOK, TRADES = Channel("book", SYMBOL), Channel("trades", SYMBOL)
 LIMIT = 6
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(NOW)
-
-
-@pytest.fixture
-async def exchange(clock: ManualClock) -> AsyncIterator[Asked]:
-    exchange = Asked(clock)
-    await exchange.open(lambda _: None)
-    yield exchange
-    await exchange.close()
-
-
-@pytest.fixture
-def service(exchange: Asked, clock: ManualClock) -> MarketService:
-    return MarketService(exchange, clock, streamed=lambda _: None, most_bytes=20_000_000)
 
 
 async def step(clock: ManualClock) -> None:
