@@ -160,28 +160,18 @@ async def test_while_the_libraries_are_loaded(simulated: PatientEngine) -> None:
     await simulated.ends()
 
 
-async def test_while_the_books_are_compared(
-    testnet: PatientEngine, telegram: TelegramServer, exchange: BinanceServer
+@pytest.mark.parametrize(
+    "line", ["/jobs run reconcile", "/grid SOL/USDT 90 110 10 1000"], ids=["comparing", "planning"]
+)
+async def test_while_the_exchange_is_waited_for(
+    testnet: PatientEngine, telegram: TelegramServer, exchange: BinanceServer, line: str
 ) -> None:
     await testnet.start()
     ana = await paired(telegram, testnet)
     await testnet.said("ready")
     exchange.faults.add("delay", "*", count=None, seconds=LONG)
     asked = len(exchange.calls)
-    await ana.say("/jobs run reconcile")
-    await until(lambda: len(exchange.calls) > asked, "the exchange was not asked")
-    await testnet.ends()
-
-
-async def test_while_a_command_waits_for_the_exchange(
-    testnet: PatientEngine, telegram: TelegramServer, exchange: BinanceServer
-) -> None:
-    await testnet.start()
-    ana = await paired(telegram, testnet)
-    await testnet.said("ready")
-    exchange.faults.add("delay", "*", count=None, seconds=LONG)
-    asked = len(exchange.calls)
-    await ana.say("/grid SOL/USDT 90 110 10 1000")
+    await ana.say(line)
     await until(lambda: len(exchange.calls) > asked, "the exchange was not asked")
     await testnet.ends()
 
