@@ -22,7 +22,7 @@ from engine.accounts.funds import AccountFrontDesk, money_problems, position_pro
 from engine.booking.arming import arming_problems
 from engine.desk import AccountView, EngineView
 from engine.exchanges.base import ExchangeUnavailable, NotPossible
-from engine.grid.levels import NOTIONAL_MARGIN
+from engine.grid.levels import with_orders_of
 from engine.grid.options import planned_at
 from engine.grid.plan import GridPlan, Problem
 from engine.grid.sizing import plan_grid
@@ -155,7 +155,9 @@ class FrontDesk(AccountFrontDesk):
         # Planned as if the market asked for the larger orders, and started on the market as it is.
         engine = self._runner.engine
         room = order_room(engine.state, market, spec.mode)
-        plan = plan_grid(spec, self._stricter(market), planned_at(spec, ticker), engine.limits_in_force, room)
+        plan = plan_grid(
+            spec, with_orders_of(market, self._min_order), planned_at(spec, ticker), engine.limits_in_force, room
+        )
         plan = msgspec.structs.replace(plan, market=market)
         unarmed = arming_problems(self._runner.engine.state, spec)
         further = [problem for problem in (self._too_many(), *self._over_limits(plan), *unarmed) if problem]
@@ -189,11 +191,6 @@ class FrontDesk(AccountFrontDesk):
         if plan.market.perpetual:
             found += await position_problems(self._runner, account, plan.spec, plan.market, since)
         return found
-
-    def _stricter(self, market: Market) -> Market:
-        filters = market.filters
-        least = max(filters.min_notional, self._min_order / NOTIONAL_MARGIN)
-        return msgspec.structs.replace(market, filters=msgspec.structs.replace(filters, min_notional=least))
 
     def _too_many(self) -> Problem | None:
         at_work = sum(1 for _ in self._runner.engine.state.active_bots())

@@ -7,8 +7,6 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
-import msgspec
-
 from commands.context import Context
 from commands.format import amount, figure, percent, price
 from commands.guidance import which_market
@@ -21,7 +19,7 @@ from config.language import _, ngettext
 from data.market import Market, Ticker
 from data.values import HUNDRED, plain
 from engine.exchanges.base import ExchangeUnavailable, NotPossible
-from engine.grid.levels import NOTIONAL_MARGIN
+from engine.grid.levels import with_orders_of
 from engine.markets.suitability import Check, banned, facts_of, judge
 from engine.statistics.description import MarketStatistics
 from engine.statistics.readings import Reading, readings
@@ -133,7 +131,9 @@ async def _grid(ctx: Context, market: Market, ticker: Ticker) -> Reply:
             return Failure(problem=_("No grid can be recommended: {symbol} has not moved in {days} days.").format(
                 symbol=market.symbol, days=told.horizon_days
             ))  # fmt: skip
-        found = recommend(told, _as_planned(ctx, market), ticker, ctx.desk.engine().limits)
+        found = recommend(
+            told, with_orders_of(market, ctx.settings.grid.spot.min_order_size_usd), ticker, ctx.desk.engine().limits
+        )
     except ExchangeUnavailable as error:
         return unavailable(error)
     except TooFewBars:
@@ -143,12 +143,6 @@ async def _grid(ctx: Context, market: Market, ticker: Ticker) -> Reply:
     except (NoGrid, StatisticsUnavailable) as error:
         return Failure(problem=_("No grid can be recommended: {why}.").format(why=said(str(error).rstrip("."))))
     return _recommended(market, told, found)
-
-
-def _as_planned(ctx: Context, market: Market) -> Market:
-    """Return the market as a grid on it is planned: with orders no smaller than the settings want them."""
-    least = max(market.filters.min_notional, ctx.settings.grid.spot.min_order_size_usd / NOTIONAL_MARGIN)
-    return msgspec.structs.replace(market, filters=msgspec.structs.replace(market.filters, min_notional=least))
 
 
 def _recommended(market: Market, told: MarketStatistics, found: Recommendation) -> Card:

@@ -24,7 +24,7 @@ from data.observations import Day
 from data.values import HUNDRED, ZERO, Millis, plain
 from engine.desk import Desk, Note
 from engine.exchanges.base import ExchangeUnavailable, MarketUnknown, NotPossible
-from engine.grid.levels import NOTIONAL_MARGIN
+from engine.grid.levels import with_orders_of
 from engine.markets.suitability import HOURS, banned, facts_of, judge
 from engine.selection.opening import Opener
 from engine.selection.proposals import SELECTOR
@@ -214,8 +214,7 @@ class PairsAgent:
         told = (await desk.data.statistics(market.symbol)).value
         ticker, limits = await desk.ticker(market.symbol), desk.engine().limits
         # A grid is planned as if the market asked for the larger orders, so it must be recommended that way.
-        least = max(market.filters.min_notional, self._least_order / NOTIONAL_MARGIN)
-        market = msgspec.structs.replace(market, filters=msgspec.structs.replace(market.filters, min_notional=least))
+        market = with_orders_of(market, self._least_order)
         grid = recommend(told, market, ticker, limits)
         return grid, invested(grid, self._capital, market, ticker, limits)
 

@@ -22,6 +22,13 @@ NOTIONAL_MARGIN = Decimal("1.05")
 """Orders must exceed the exchange's minimum notional by this factor: prices move between planning and placing."""
 
 
+def with_orders_of(market: Market, least: Decimal) -> Market:
+    """Return a market as a grid on it is planned: with no order smaller than ``least`` (quote), margin included."""
+    filters = market.filters
+    notional = max(filters.min_notional, least / NOTIONAL_MARGIN)
+    return msgspec.structs.replace(market, filters=msgspec.structs.replace(filters, min_notional=notional))
+
+
 def lay_lines(spec: GridSpec, tick: Decimal) -> tuple[Decimal, ...]:
     """Return ``spec.levels`` ascending prices snapped to ``tick``, each computed from its index."""
     return tuple(line_at(spec, i, tick) for i in range(spec.levels))
