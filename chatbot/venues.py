@@ -120,6 +120,7 @@ def live_venue(settings: Settings, secrets: Secrets, clock: Clock) -> Exchange:
         kinds=market_kinds(settings),
         urls={name: str(value) for name, value in exchange.urls.items()},
         timeout_seconds=int(exchange.request_timeout_seconds),
+        order_socket=exchange.order_socket,
     )
 
 

@@ -51,6 +51,7 @@ class Exchange(Section):
     quote: Text = "USDT"
     request_timeout_seconds: Seconds = 10
     dead_man_seconds: Count = 0
+    order_socket: bool = True
     urls: dict[str, Address] = {}
     candles: Text | None = None
     candles_symbol: Text = "BTC/USDT"

@@ -21,7 +21,9 @@ replayed_data    what a recording of bars can say of its market
 ccxt_live        a real account on a real exchange
 live_branch      the part of it that trades one kind of market
 live_orders      its orders: placed once, cancelled, asked for by client id
+order_socket     its orders placed over a connection that stays open
 live_fills       its executions, with fees valued in quote
+fee_prices       what fees in a third asset are worth
 live_stream      what the exchange tells of its orders, and what it fails to tell
 live_prices      tickers as they move
 live_account     balances, positions, funding, leverage, transfers, rights
@@ -34,6 +36,7 @@ live_streams     one streamed channel: what it told, whether it lags
 stream_order     what streams tell, put in order
 ccxt_client      one ccxt object: paced, signed, heard through faults alone
 ccxt_streams     what comes over its streams, heard before and after ccxt
+spacing          messages over one connection, kept apart in time
 ccxt_markets     its markets in our words
 ccxt_observations  its days, bars, books and trades in our words
 tasks            work that goes on in the background

@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from random import Random
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from data.market import MarketKind
 from data.values import Millis
@@ -18,11 +18,16 @@ from engine.exchanges.faults import Answer, ClockSkewed, Nonsense, Throttled, an
 from engine.exchanges.pacing import Lane, Pace
 from engine.exchanges.quirks import quirks
 
-Call = str | Callable[[Any], Awaitable[Any]]
-"""The name of a ccxt method, or a function of the ccxt object."""
+if TYPE_CHECKING:
+    from aiohttp import ClientWebSocketResponse
+
+Call = str | Callable[..., Awaitable[Any]]
+"""The name of a ccxt method, or a function of the ccxt object and the arguments."""
 
 _KEEP_ALIVE: Millis = 15_000
 """Between two pings of a stream; two without an answer end it."""
+_GOODBYE_SECONDS = 1.0
+"""How long the other end of a connection may take to say goodbye."""
 _KEPT = 256
 """Orders and trades that ccxt keeps of its streams, some KiB each; what a message tells is taken over at once."""
 
@@ -60,6 +65,7 @@ class Client(Streams):
         self.breaker = Breaker(clock, self.random)
         self.skew: Millis = 0
         """Exchange time minus local time, as last measured."""
+        self.timeout_seconds = timeout_seconds
         self._source = (urls or {}, timeout_seconds)
         self._testnet = False
         made = attentive(_strict(answering(getattr(ccxt.pro, exchange), self._heard), exchange), self)
@@ -189,6 +195,19 @@ class Client(Streams):
                 asks[-1][0] if len(asks) >= most else None,
             )
         return book
+
+    async def connect(self, address: str) -> ClientWebSocketResponse:
+        """Open a connection of the caller's own; one that is dead is noticed and ends."""
+        from aiohttp import ClientWSTimeout
+
+        self.ccxt.open()
+        patience = ClientWSTimeout(ws_close=_GOODBYE_SECONDS)
+        with self._translated(sent=False):
+            async with asyncio.timeout(self.timeout_seconds):
+                return cast(
+                    "ClientWebSocketResponse",
+                    await self.ccxt.session.ws_connect(address, heartbeat=_KEEP_ALIVE / 1000, timeout=patience),
+                )
 
     async def drop_streams(self) -> None:
         """Close the streams; the next wait opens new ones."""

@@ -121,8 +121,12 @@ class CcxtExchange(_Account, LiveData):
         timeout_seconds: int = 10,
         habits: Habits | None = None,
         random: Random | None = None,
+        order_socket: bool = True,
     ) -> None:
-        """Prepare to trade with a key, which some exchanges give a passphrase; ``urls`` are as in ``Client``."""
+        """Prepare to trade with a key, which some exchanges give a passphrase; ``urls`` are as in ``Client``.
+
+        With ``order_socket`` orders go over a connection that stays open, where the exchange has one.
+        """
         if mode is Mode.SHADOW:
             raise ValueError("mode: shadow trades nothing for real")
         if not key or not secret:
@@ -131,7 +135,7 @@ class CcxtExchange(_Account, LiveData):
         self.name, self.mode = exchange, mode
         self._clock, self._kinds, self._keys = clock, kinds, (key, secret, passphrase)
         self._source = (urls or {}, timeout_seconds, random)
-        self._habits = habits or Habits()
+        self._habits, self._order_socket = habits or Habits(), order_socket
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self, emit: Emit) -> None:
@@ -153,6 +157,7 @@ class CcxtExchange(_Account, LiveData):
                     timeout_seconds=timeout,
                     random=random,
                     habits=self._habits,
+                    order_socket=self._order_socket,
                 )
             await asyncio.gather(*(branch.open(emit) for branch in self._branches.values()))
             self._tasks.append(spawn(self._keep_time(), f"{self.name} clock"))

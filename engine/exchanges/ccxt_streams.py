@@ -1,4 +1,4 @@
-"""What comes over the streams of a ccxt object, heard before and after ccxt takes it in."""
+"""What comes over the streams of a ccxt object, heard before and after ccxt takes it in, and what goes out, paced."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
 
+from engine.clock import Clock
 from engine.exchanges.faults import Unavailable
-from engine.exchanges.quirks.base import Best, Quirks
+from engine.exchanges.quirks.base import Best, Part, Quirks
+from engine.exchanges.spacing import Spacing
 
 _SETTLED_SECONDS = 0.3
 """After connecting, a stream that says nothing is taken for one that listens."""
@@ -18,6 +20,10 @@ _SETTLED_SECONDS = 0.3
 
 class Streams(ABC):
     """The hearing of a client: who is told what, and what is wrong with its streams."""
+
+    clock: Clock
+    part: Part
+    """What outgoing messages are paced by; to be set before the first one."""
 
     def __init__(self, name: str, quirks: Quirks) -> None:
         """Hear nothing yet."""
@@ -33,6 +39,8 @@ class Streams(ABC):
         its own watch of them ends only with the stream. Empty where ``quirks`` cannot read them."""
         self.reach: dict[str, tuple[Decimal | None, Decimal | None]] = {}
         """Worst bid and ask of the snapshot that a streamed book was built on; None where it held all of a side."""
+        self.unsent = 0
+        """Messages that wait for their turn: until they went, a silent stream may not have been asked for."""
         self._trouble: Unavailable | None = None
         self._errands: set[asyncio.Task[Any]] = set()
         self._settling: asyncio.TimerHandle | None = None
@@ -107,6 +115,8 @@ def attentive(exchange: type[Any], client: Streams) -> type[Any]:
     def client_of(self: Any, url: str) -> Any:
         socket = exchange.client(self, url)
         socket.future = partial(_promised, socket)
+        if client.part.messages_per_second is not None and "send" not in vars(socket):
+            socket.send = partial(_paced, client, socket, Spacing(client.clock, client.part.messages_per_second))
         return socket
 
     return type(
@@ -129,6 +139,18 @@ def _exact(told: Any, key: Any, default: Any = None) -> Any:
         return default if value is None or value == "" else Decimal(str(value))
     except (KeyError, IndexError, TypeError, InvalidOperation):
         return default
+
+
+async def _paced(client: Streams, socket: Any, spacing: Spacing, message: object) -> None:
+    """Send a message when its turn has come. Raises ``ConnectionError`` where the connection died: ccxt tells whoever
+    waits for what was asked for, so that it is asked for anew.
+    """
+    client.unsent += 1
+    try:
+        await spacing.turn(socket.closed)
+    finally:
+        client.unsent -= 1
+    await type(socket).send(socket, message)
 
 
 def _promised(socket: Any, message_hash: str) -> asyncio.Future[Any]:

@@ -23,7 +23,7 @@ _PAGE = 1000
 
 async def balances(client: Client) -> list[Balance]:
     """Return what the wallet of one kind of market holds."""
-    told = await client.read("fetch_balance")
+    told = await client.read("fetch_balance", lane=Lane.BOOKS)
     wallets = client.part.wallet_balances(told["info"]) if client.part.wallet_balances is not None else {}
     found = []
     for asset, amounts in told.items():
@@ -42,11 +42,11 @@ async def balances(client: Client) -> list[Balance]:
 
 async def positions(client: Client) -> list[Position]:
     """Return every open position on a market that is known; one listed a moment ago is nobody's grid."""
-    known, answer = client.ccxt.markets, await client.read("fetch_positions")
+    known, answer = client.ccxt.markets, await client.read("fetch_positions", lane=Lane.BOOKS)
     found = [told for told in answer if told["symbol"] in known and decimal(told.get("contracts"))]
     set_to: Mapping[str, Any] = {}
     if any(told.get("leverage") is None for told in found) and client.ccxt.has.get("fetchLeverages"):
-        set_to = await client.read("fetch_leverages", [told["symbol"] for told in found])
+        set_to = await client.read("fetch_leverages", [told["symbol"] for told in found], lane=Lane.BOOKS)
     return [_position(client, told, set_to.get(told["symbol"], {})) for told in found]
 
 
@@ -86,7 +86,7 @@ async def funding(client: Client, mode: Mode, symbols: Collection[str], since: M
 
 async def _settlements(client: Client, symbol: str | None, start: Millis) -> AsyncIterator[Mapping[str, Any]]:
     while True:
-        page = await client.read("fetch_funding_history", symbol, start, _PAGE)
+        page = await client.read("fetch_funding_history", symbol, start, _PAGE, lane=Lane.BOOKS)
         for told in page:
             yield told
         if len(page) < _PAGE:

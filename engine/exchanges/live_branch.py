@@ -19,6 +19,7 @@ from engine.exchanges.live_fills import LiveFills
 from engine.exchanges.live_orders import LiveOrders
 from engine.exchanges.live_prices import LivePrices
 from engine.exchanges.live_stream import UserStream
+from engine.exchanges.order_socket import OrderSocket
 from engine.exchanges.own_orders import OwnOrders
 from engine.exchanges.public_data import PublicData
 from engine.exchanges.public_feed import PublicFeed
@@ -43,6 +44,7 @@ class Branch:
         timeout_seconds: int,
         random: Random | None,
         habits: Habits,
+        order_socket: bool,
     ) -> None:
         """Prepare; raises ValueError where the exchange can not run a grid on this kind of market."""
         self.kind, self._mode, self._clock, self._habits = kind, mode, clock, habits
@@ -62,7 +64,11 @@ class Branch:
         self._tiers: dict[str, tuple[Tier, ...]] = {}
         self._loaded_at: Millis = 0
         own = OwnOrders()
-        self.orders = LiveOrders(self.account, own, self._listed)
+        maker = self.account.part.maker
+        self._socket: OrderSocket | None = None
+        if order_socket and maker is not None and maker.words is not None:
+            self._socket = OrderSocket(self.account, maker, maker.words)
+        self.orders = LiveOrders(self.account, own, self._listed, self._socket)
         self.fills = LiveFills(self.account, self.orders, self.feed, self.markets)
         self._own = own
         self.prices: LivePrices
@@ -83,11 +89,11 @@ class Branch:
             mode=self._mode,
             habits=habits,
         )
-        await self.stream.open()
+        await asyncio.gather(self.stream.open(), *([] if self._socket is None else [self._socket.open()]))
 
     async def close(self) -> None:
         """Stop all tasks and connections."""
-        for part in (getattr(self, "stream", None), getattr(self, "prices", None)):
+        for part in (self._socket, getattr(self, "stream", None), getattr(self, "prices", None)):
             if part is not None:
                 await part.close()
         await self.data.channels.close()

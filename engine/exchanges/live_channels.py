@@ -125,9 +125,10 @@ class LiveChannels:
     async def _watch_silence(self, client: Client, stream: Stream) -> None:
         """Ask when the stream says nothing; if it should have spoken, replace its connection."""
         while True:
-            heard = stream.heard
+            heard, asked = stream.heard, not client.unsent
             await client.clock.sleep(stream.silence_seconds)
-            if stream.heard == heard and await stream.behind():
+            # What has not been asked for yet, or only just, says nothing for a good reason.
+            if asked and not client.unsent and stream.heard == heard and await stream.behind():
                 await client.clock.sleep(min(_SECOND_LOOK, stream.silence_seconds))
                 if stream.heard == heard:
                     await client.drop_streams()

@@ -5,25 +5,33 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
 from data.market import Market
 from data.orders import Fill
-from data.values import ZERO, Millis, Side
-from engine.exchanges.base import ExchangeUnavailable, MarketUnknown
+from data.values import Millis, Side, plain
 from engine.exchanges.ccxt_client import Client
 from engine.exchanges.ccxt_markets import contract_size, decimal
+from engine.exchanges.fee_prices import FeePrices
 from engine.exchanges.live_orders import LiveOrders
 from engine.exchanges.pacing import Lane
 from engine.exchanges.public_feed import PublicFeed
 
 _PAGE = 1000
-_MINUTE: Millis = 60_000
 _REMEMBERED = 5_000
 
 log = structlog.get_logger(__name__)
+
+
+class Worth(NamedTuple):
+    """What there is to value a fee by: a price in quote, a quantity in base, and when."""
+
+    price: Decimal
+    quantity: Decimal
+    maker: bool
+    at: Millis
 
 
 class LiveFills:
@@ -31,9 +39,13 @@ class LiveFills:
 
     def __init__(self, client: Client, orders: LiveOrders, feed: PublicFeed, markets: Mapping[str, Market]) -> None:
         """Ask through ``client``; ``feed`` tells the price of a third asset that a fee is paid in."""
-        self._client, self._orders, self._feed, self._markets = client, orders, feed, markets
+        self._client, self._orders, self._markets = client, orders, markets
         self._values: OrderedDict[tuple[str, str], Decimal] = OrderedDict()
-        self._prices: OrderedDict[tuple[str, Millis], Decimal] = OrderedDict()
+        self._prices = FeePrices(feed)
+
+    async def close(self) -> None:
+        """Ask for no more prices."""
+        await self._prices.close()
 
     async def since(self, symbol: str, since: Millis) -> list[Fill]:
         """Return own executions on a market at or after ``since``, oldest first."""
@@ -69,7 +81,7 @@ class LiveFills:
                     page = await self._page(symbol, at + 1, {})
 
     async def _page(self, symbol: str, since: Millis | None, params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-        page = await self._client.read("fetch_my_trades", symbol, since, _PAGE, dict(params))
+        page = await self._client.read("fetch_my_trades", symbol, since, _PAGE, dict(params), lane=Lane.BOOKS)
         return sorted(page, key=lambda trade: (trade["timestamp"], _number(str(trade["id"]))))
 
     async def fill(self, trade: Mapping[str, Any]) -> Fill:
@@ -82,6 +94,8 @@ class LiveFills:
         charged = trade.get("fee") or {}
         fee, asset = decimal(charged.get("cost")), str(charged.get("currency") or "")
         identity, at = str(trade["id"]), int(trade["timestamp"])
+        maker = trade.get("takerOrMaker") == "maker"
+        value = await self._value((symbol, identity), fee, asset, Worth(price, quantity, maker, at))
         return Fill(
             trade_id=identity,
             client_id=client_id,
@@ -91,53 +105,38 @@ class LiveFills:
             quantity=quantity,
             fee=fee,
             fee_asset=asset,
-            fee_quote=await self._value((symbol, identity), fee, asset, price, at),
-            maker=trade.get("takerOrMaker") == "maker",
+            fee_quote=value,
+            maker=maker,
             at=at,
         )
 
-    async def _value(self, key: tuple[str, str], fee: Decimal, asset: str, price: Decimal, at: Millis) -> Decimal:
+    async def _value(self, key: tuple[str, str], fee: Decimal, asset: str, worth: Worth) -> Decimal:
+        """Return a fee in quote, without waiting long for the price of a third asset.
+
+        A price of another time, or else the rate that the account pays, is nearer to the truth than nothing.
+        """
         market = self._markets[key[0]]
         if not fee or asset == market.quote:
             return fee
         if asset == market.base:
-            return fee * price
+            return fee * worth.price
         if key not in self._values:
+            near = await self._prices.near(asset, market.quote, worth.at)
+            if near is None:
+                return self._estimate(market, fee, asset, worth)
             # Once valued, a fill keeps its value: it may be told again.
-            self._values[key] = fee * await self._price(asset, market.quote, at)
-            _trim(self._values)
+            self._values[key] = fee * near
+            if len(self._values) > _REMEMBERED:
+                self._values.popitem(last=False)
         return self._values[key]
 
-    async def _price(self, asset: str, quote: str, at: Millis) -> Decimal:
-        """Return what the minute of a fill opened at: the same for whoever asks, now or later."""
-        symbol, minute = self._feed_symbol(asset, quote), at // _MINUTE * _MINUTE
-        known = self._prices.get((symbol, minute))
-        if known is None:
-            known = await self._asked(symbol, minute)
-            self._prices[symbol, minute] = known
-            _trim(self._prices)
-        return known
-
-    async def _asked(self, symbol: str, minute: Millis) -> Decimal:
-        try:
-            bars = await self._feed.candles(symbol, "1m", 1, minute)
-            if bars and bars[0].opened_at == minute:
-                return bars[0].open
-            return (await self._feed.quote(symbol, Lane.STOP)).bid
-        except (ExchangeUnavailable, MarketUnknown) as error:
-            last = next((price for (known, _), price in reversed(self._prices.items()) if known == symbol), ZERO)
-            log.warning("fee_not_priced", symbol=symbol, used=str(last), reason=str(error))
-            return last
-
-    def _feed_symbol(self, asset: str, quote: str) -> str:
-        names = (f"{asset}/{quote}", f"{asset}/{quote}:{quote}")
-        return next((name for name in names if name in self._feed.client.ccxt.markets), names[0])
+    def _estimate(self, market: Market, fee: Decimal, asset: str, worth: Worth) -> Decimal:
+        last = self._prices.last(asset, market.quote, worth.at)
+        rate = market.fees.maker if worth.maker else market.fees.taker
+        value = fee * last if last is not None else (worth.price * worth.quantity * rate).copy_sign(fee)
+        log.warning("fee_estimated", symbol=market.symbol, asset=asset, fee=plain(fee), value=plain(value))
+        return value
 
 
 def _number(identity: str) -> tuple[int, str]:
     return (int(identity), "") if identity.isdigit() else (0, identity)
-
-
-def _trim(known: OrderedDict[Any, Any]) -> None:
-    if len(known) > _REMEMBERED:
-        known.popitem(last=False)

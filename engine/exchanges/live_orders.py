@@ -13,9 +13,10 @@ from data.orders import PROTECTION, Draft, OrderStatus, OrderType, Purpose, inst
 from data.values import ONE, Millis, Side, plain
 from engine.exchanges.base import Accepted, OrderReport, Rejected, Submitted, Unknown
 from engine.exchanges.book import outside_filters
-from engine.exchanges.ccxt_client import Client
+from engine.exchanges.ccxt_client import Call, Client
 from engine.exchanges.ccxt_markets import contract_size, decimal
-from engine.exchanges.faults import AlreadyThere, Fault, NotThere, Refused, Throttled, Unauthorised
+from engine.exchanges.faults import AlreadyThere, Fault, NotThere, Refused, Throttled, Unauthorised, Unavailable
+from engine.exchanges.order_socket import OrderSocket
 from engine.exchanges.own_orders import OwnOrders
 from engine.exchanges.pacing import Lane
 from engine.exchanges.quirks.base import Terms, capabilities
@@ -35,18 +36,28 @@ _LISTS = {
     "fetchClosedOrders": "fetch_closed_orders",
     "fetchCanceledOrders": "fetch_canceled_orders",
 }
+_CLOSING = frozenset({Purpose.CLOSE, Purpose.PROTECT})
 _FEW = 3
 """Orders that are rather asked for one by one than by a list."""
 _LISTED = 1000
 """Orders asked for to find out which client ids are taken."""
+_CLOCKS_APART: Millis = 10_000
+"""How far before an order left its trades are looked for."""
 
 
 class LiveOrders:
     """Places and finds orders through a client with a key."""
 
-    def __init__(self, client: Client, own: OwnOrders, market: Callable[[str], Market]) -> None:
-        """``market`` returns a listed market or raises ``MarketUnknown``."""
+    def __init__(
+        self,
+        client: Client,
+        own: OwnOrders,
+        market: Callable[[str], Market],
+        socket: OrderSocket | None = None,
+    ) -> None:
+        """``market`` returns a listed market or raises ``MarketUnknown``; post-only orders go over ``socket``."""
         self._client, self._own, self._market = client, own, market
+        self._socket = socket
         self._can = capabilities(client.ccxt, client.kind)
         self._listings: dict[str, asyncio.Future[None]] = {}
 
@@ -65,11 +76,14 @@ class LiveOrders:
         if known is not None:
             return Accepted(client_id=draft.client_id, exchange_id=known)
         self._own.sending(draft.client_id)
+        left_at = self._client.clock.now() + self._client.skew
         answer: Submitted = Unknown(client_id=draft.client_id, message="interrupted")
         try:
             answer = await self._place(draft)
         finally:
             self._own.sent(draft.client_id, accepted=not isinstance(answer, Rejected))
+            if isinstance(answer, Unknown) and draft.type is OrderType.MARKET:
+                self._own.doubt(draft.client_id, left_at)
         return answer
 
     async def _place(self, draft: Draft) -> Submitted:
@@ -94,7 +108,8 @@ class LiveOrders:
     async def _send(self, draft: Draft) -> Mapping[str, Any]:
         maker = self._client.part.maker
         if maker is not None and draft.type is OrderType.LIMIT_MAKER and not draft.reduce_only:
-            told = await self._ordered(maker.call, maker.request(self._maker(draft)), lane=Lane.GRID)
+            call = maker.call if self._socket is None else self._socket.place
+            told = await self._ordered(call, maker.request(self._maker(draft)), lane=Lane.GRID)
             return maker.read(self._client.ccxt, told)
         amount, price, params = self._terms(draft)
         kind = "limit" if draft.type in {OrderType.LIMIT, OrderType.LIMIT_MAKER} else "market"
@@ -102,7 +117,7 @@ class LiveOrders:
         arguments = (draft.symbol, kind, draft.side.value, amount, price, params)
         return dict(await self._ordered("create_order", *arguments, lane=lane))
 
-    async def _ordered(self, call: str, *args: Any, lane: Lane) -> Any:
+    async def _ordered(self, call: Call, *args: Any, lane: Lane) -> Any:
         try:
             return await self._client.change(call, *args, lane=lane, orders=1, name="create_order")
         except Throttled as fault:
@@ -119,7 +134,9 @@ class LiveOrders:
     def _terms(self, draft: Draft) -> tuple[str, str | None, dict[str, Any]]:
         part, size = self._client.part, self._size(draft.symbol)
         amount = plain(draft.quantity if size == ONE else draft.quantity / size)
-        params: dict[str, Any] = {self._client.quirks.client_id: draft.client_id, **part.self_trade}
+        # What ends a position must not wait until nothing of ours is in its way, however good the price there is.
+        own = part.self_trade_closing if draft.purpose in _CLOSING else part.self_trade
+        params: dict[str, Any] = {self._client.quirks.client_id: draft.client_id, **own}
         price: str | None = None
         match draft.type:
             case OrderType.LIMIT_MAKER:
@@ -153,10 +170,31 @@ class LiveOrders:
 
     async def _acquainted(self, draft: Draft) -> None:
         """Know whether a client id is taken: an exchange lets the id of an order that is over be used again."""
-        if draft.purpose is not Purpose.PROTECT:
+        left_at = self._own.doubted(draft.client_id)
+        if draft.purpose is Purpose.PROTECT:
+            if self._own.exchange_id(draft.client_id) is None:
+                await self.order(draft.client_id, draft.symbol)
+        elif left_at is not None and draft.type is OrderType.MARKET:
+            await self._sought(draft, left_at)
+        else:
             await self._listed(draft.symbol)
-        elif self._own.exchange_id(draft.client_id) is None:
-            await self.order(draft.client_id, draft.symbol)
+
+    async def _sought(self, draft: Draft, left_at: Millis) -> None:
+        """Look for a market order whose answer was lost in a new list and behind own trades.
+
+        It may have filled at once, and been denied by an exchange that was behind; then no id is taken any more that
+        would keep a second one out. Raises ``Unavailable`` while a trade may be its.
+        """
+        await self._learn(draft.symbol, Lane.STOP)
+        if self._own.exchange_id(draft.client_id) is not None:
+            return
+        trades = await self._client.read(
+            "fetch_my_trades", draft.symbol, left_at - _CLOCKS_APART, _LISTED, lane=Lane.STOP
+        )
+        for number in {str(trade["order"]) for trade in trades if trade["side"] == draft.side.value}:
+            name = await self.client_id(draft.symbol, number, Lane.STOP)
+            if not name and self._can.reads_order:
+                raise Unavailable(f"{draft.symbol}: nobody tells whose order {number} is, which traded")
 
     async def _listed(self, symbol: str) -> None:
         """Know the newest orders of a market, asked for once."""
@@ -170,11 +208,11 @@ class LiveOrders:
                 self._listings.pop(symbol, None)
                 raise
 
-    async def _learn(self, symbol: str) -> None:
+    async def _learn(self, symbol: str, lane: Lane = Lane.GRID) -> None:
         """Ask for the newest orders of a market, and remember them."""
         has = self._client.ccxt.has.get("fetchOrders") is True
         call, limit = ("fetch_orders", _LISTED) if has else ("fetch_open_orders", None)
-        told = await self._client.read(call, symbol, None, limit, lane=Lane.GRID)
+        told = await self._client.read(call, symbol, None, limit, lane=lane)
         for found in told:
             if not never_was(found):
                 self._report(found)
@@ -207,7 +245,7 @@ class LiveOrders:
             found = await self._named("fetch_order", client_id, symbol, lane=Lane.GRID)
         except NotThere:
             return None
-        if never_was(found):
+        if never_was(found) and self._own.exchange_id(client_id) is None:
             return None
         return await self._triggered(self._report(found), found)
 
@@ -232,9 +270,9 @@ class LiveOrders:
     async def open_orders(self, symbol: str) -> list[OrderReport]:
         """Return all resting orders of the account on a market, conditional ones included."""
         self._market(symbol)
-        found = await self._client.read("fetch_open_orders", symbol)
-        if self._client.part.conditional:
-            found += await self._client.read("fetch_open_orders", symbol, None, None, self._client.part.conditional)
+        found = await self._client.read("fetch_open_orders", symbol, lane=Lane.BOOKS)
+        if conditional := self._client.part.conditional:
+            found += await self._client.read("fetch_open_orders", symbol, None, None, conditional, lane=Lane.BOOKS)
         return [self._report(order) for order in found]
 
     async def client_ids(self, symbol: str, placed: Mapping[str, Millis]) -> dict[str, str]:
@@ -257,7 +295,7 @@ class LiveOrders:
 
         Nothing else of them is remembered: most are over, and those that are not would have to make room for them.
         """
-        told = await self._client.read("fetch_orders", symbol, since, _LISTED)
+        told = await self._client.read("fetch_orders", symbol, since, _LISTED, lane=Lane.BOOKS)
         names: dict[str, str] = {}
         for found in told:
             if not never_was(found):
@@ -268,7 +306,7 @@ class LiveOrders:
                     self._own.name(symbol, exchange_id, names[exchange_id])
         return names
 
-    async def client_id(self, symbol: str, exchange_id: str) -> str:
+    async def client_id(self, symbol: str, exchange_id: str, lane: Lane = Lane.BOOKS) -> str:
         """Return what an order of the exchange was called by whoever placed it, or an empty text."""
         if self._own.client_id(symbol, exchange_id) is None:
             await self._listed(symbol)
@@ -276,7 +314,7 @@ class LiveOrders:
         if known is not None or not self._can.reads_order:
             return known or ""
         try:
-            found = await self._client.read("fetch_order", exchange_id, symbol)
+            found = await self._client.read("fetch_order", exchange_id, symbol, lane=lane)
         except NotThere:
             return ""
         return self._report(found).client_id

@@ -19,6 +19,8 @@ from engine.exchanges.tasks import end, persist, spawn
 
 FRESH: Millis = 5_000
 """How long best prices are fresh after they were told or asked for."""
+MARK_LIFETIME: Millis = 60_000
+"""How old a mark price may become; margin and liquidation then go by the last price, as where none is told."""
 _SECOND_LOOK = 1.0
 """Seconds after which a stream must have told what an answer told: answers may overtake it."""
 
@@ -26,7 +28,8 @@ _SECOND_LOOK = 1.0
 class LivePrices:
     """Follows any number of markets of one kind; each has its own streams, so that one never interrupts another.
 
-    A ticker is dated by its bid and ask: news of the last price or the mark price make them no younger.
+    A ticker is dated by its bid and ask: news of the last price or the mark price make them no younger. A mark price
+    that nobody renews does not live on because quotes still come.
     """
 
     def __init__(self, feed: PublicFeed, emit: Emit, habits: Habits) -> None:
@@ -61,8 +64,8 @@ class LivePrices:
         """Return the best prices: those that the streams told last while they are fresh, and else by asking."""
         known = self._known.get(symbol)
         if known is None or self._since(known.at) > FRESH:
-            known = await self._ask(symbol)
-        return known
+            return await self._ask(symbol)
+        return msgspec.structs.replace(known, mark=self._living_mark(known))
 
     def _work(self, symbol: str) -> list[Coroutine[None, None, None]]:
         feed, clock = self._feed, self._clock
@@ -104,6 +107,7 @@ class LivePrices:
 
     async def _watch_silence(self, symbol: str) -> None:
         """Ask when the stream says nothing; if it should have spoken, replace it."""
+        asked = not self._feed.client.unsent
         await self._clock.sleep(self._silence)
         before = self._heard.get(symbol)
         if before is None or self._since(before.at) < self._silence * 1000:
@@ -112,11 +116,13 @@ class LivePrices:
         self._tell(ticker)
         if (ticker.bid, ticker.ask) != (before.bid, before.ask):
             await self._clock.sleep(min(_SECOND_LOOK, self._silence))
-            if self._heard.get(symbol) is before:
+            # What has not been asked for yet, or only just, says nothing for a good reason.
+            if self._heard.get(symbol) is before and asked and not self._feed.client.unsent:
                 await self._feed.client.drop_streams()
 
     async def _watch_marks(self, symbol: str) -> None:
         """Ask when nobody tells mark prices while the stream of quotes may well go on."""
+        asked = not self._feed.client.unsent
         await self._clock.sleep(self._mark_silence)
         known, marked = self._known.get(symbol), self._marked.get(symbol)
         if known is None or (marked is not None and self._since(marked) < self._mark_silence * 1000):
@@ -125,7 +131,7 @@ class LivePrices:
         if symbol not in self._known or self._marked.get(symbol) != marked:
             return  # the stream spoke meanwhile
         self._mark(symbol, price)
-        if price != known.mark and self._feed.streams_marks:
+        if price != known.mark and self._feed.streams_marks and asked and not self._feed.client.unsent:
             await self._feed.client.drop_streams()
 
     async def _ask(self, symbol: str) -> Ticker:
@@ -161,7 +167,7 @@ class LivePrices:
         known, now = self._known.get(quote.symbol), self._clock.now()
         # The last price is told more slowly than quotes: one outside of the spread is one that has passed.
         last = quote.last or min(max(known.last if known else quote.ask, quote.bid), quote.ask)
-        mark = mark or (known.mark if known else None)
+        mark = mark or (self._living_mark(known) if known else None)
         ticker = Ticker(quote.symbol, quote.bid, quote.ask, last, now, mark)
         if quote.symbol in self._tasks:
             self._known[quote.symbol] = ticker
@@ -170,11 +176,16 @@ class LivePrices:
     def _last(self, symbol: str, price: Decimal) -> None:
         known = self._known[symbol]
         if price != known.last:
-            self._change(Ticker(symbol, known.bid, known.ask, price, known.at, known.mark))
+            self._change(Ticker(symbol, known.bid, known.ask, price, known.at, self._living_mark(known)))
 
     def _mark(self, symbol: str, price: Decimal) -> None:
         known, self._marked[symbol] = self._known[symbol], self._clock.now()
         self._change(Ticker(symbol, known.bid, known.ask, known.last, known.at, price))
+
+    def _living_mark(self, known: Ticker) -> Decimal | None:
+        """Return the mark price of a ticker unless it was told or asked for too long ago."""
+        marked = self._marked.get(known.symbol)
+        return known.mark if marked is not None and self._since(marked) <= MARK_LIFETIME else None
 
     def _change(self, ticker: Ticker) -> None:
         self._known[ticker.symbol] = ticker

@@ -81,6 +81,7 @@ class UserStream:
     async def close(self) -> None:
         """Listen no more."""
         await end(self._tasks)
+        await self._fills.close()
         self._tasks = []
 
     # -- keeping a stream

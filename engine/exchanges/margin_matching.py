@@ -177,7 +177,7 @@ class MarginMatching(Matching):
         if wrong := outside_filters(draft, market):
             return rejected(draft, RejectReason.FILTER, wrong)
         if mark and (mark - draft.price) * draft.side.sign >= ZERO:
-            return rejected(draft, RejectReason.OTHER, "the stop would be triggered at once")
+            return rejected(draft, RejectReason.WOULD_TAKE, "the stop would be triggered at once")
         if any(other.side is draft.side for other in waiting) or len(waiting) >= market.filters.max_stops:
             return rejected(draft, RejectReason.OTHER, f"another stop of that side waits on {draft.symbol}")
         return None

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from data.orders import Fill, installation_of
-from data.values import ZERO
+from data.values import ZERO, Millis
 
 _REMEMBERED = 2_048
 """Orders that are over, and fills; older ones are forgotten. Whoever asks for them asks the exchange."""
 _NAMED = 8_192
-"""Orders of which the name alone is kept, some 300 bytes each, so that trades looked at again need no question whose
+"""Orders of which the name alone is kept, some 200 bytes each, so that trades looked at again need no question whose
 they were: an answer about a thousand orders takes megabytes for a moment."""
 
 
@@ -32,9 +32,10 @@ class OwnOrders:
         """Know nothing."""
         self._orders: OrderedDict[str, _Own] = OrderedDict()
         self._names: dict[tuple[str, str], str] = {}
-        self._past: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._past: dict[str, str] = {}
         self._fills: OrderedDict[tuple[str, str, str], None] = OrderedDict()
         self._sending: dict[str, deque[Callable[[], None]]] = {}
+        self._doubted: dict[str, Millis] = {}
         self.markets: set[str] = set()
         """Where there are, or were, orders of ours."""
 
@@ -48,6 +49,7 @@ class OwnOrders:
         An order is watched while more may happen to it, unless it is somebody else's. What had ``filled`` of one that
         was asked for is up to those who compare the books: no stream tells it again.
         """
+        self._doubted.pop(client_id, None)
         if client_id in self._orders:
             self.alias(client_id, symbol, exchange_id)
             return False
@@ -81,9 +83,9 @@ class OwnOrders:
 
     def name(self, symbol: str, exchange_id: str, client_id: str) -> None:
         """Remember what an order that is over was called, and nothing else of it."""
-        self._past[symbol, exchange_id] = client_id
+        self._past[_one(symbol, exchange_id)] = client_id
         if len(self._past) > _NAMED:
-            self._past.popitem(last=False)
+            del self._past[next(iter(self._past))]
 
     def exchange_id(self, client_id: str) -> str | None:
         """Return what the exchange calls an order, or None when it is not known here."""
@@ -92,8 +94,7 @@ class OwnOrders:
 
     def client_id(self, symbol: str, exchange_id: str) -> str | None:
         """Return what we call an order of the exchange, or None when it is not known here."""
-        name = (symbol, exchange_id)
-        return self._names.get(name) or self._past.get(name)
+        return self._names.get((symbol, exchange_id)) or self._past.get(_one(symbol, exchange_id))
 
     # -- what was told
 
@@ -140,9 +141,22 @@ class OwnOrders:
 
     def sent(self, client_id: str, *, accepted: bool) -> None:
         """Note that the answer is there, and tell what waited for it unless the order never was."""
+        if not accepted:
+            self._doubted.pop(client_id, None)
         for tell in self._sending.pop(client_id, ()):
             if accepted:
                 tell()
+
+    def doubt(self, client_id: str, since: Millis) -> None:
+        """Note that the answer to an order that left at an instant never came."""
+        if client_id not in self._orders:
+            self._doubted.setdefault(client_id, since)
+            if len(self._doubted) > _REMEMBERED:
+                del self._doubted[next(iter(self._doubted))]
+
+    def doubted(self, client_id: str) -> Millis | None:
+        """Return when an order left of which nothing was heard since, or None when there is no such doubt."""
+        return self._doubted.get(client_id)
 
     def after_answer(self, client_id: str, tell: Callable[[], None]) -> None:
         """Tell something about an order now, or once its answer is there."""
@@ -151,3 +165,8 @@ class OwnOrders:
             tell()
         else:
             waiting.append(tell)
+
+
+def _one(symbol: str, exchange_id: str) -> str:
+    """Return both in one text: of thousands, a dictionary of texts takes half as much as one of pairs in order."""
+    return f"{symbol} {exchange_id}"

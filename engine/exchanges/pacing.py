@@ -22,10 +22,18 @@ class Lane(IntEnum):
     CANCEL = 0
     STOP = 1
     GRID = 2
-    DATA = 3
+    BOOKS = 3
+    """What became of our orders: fills, and what still rests."""
+    DATA = 4
 
 
-SHARES: Mapping[Lane, float] = {Lane.CANCEL: 1.0, Lane.STOP: 0.95, Lane.GRID: 0.85, Lane.DATA: 0.6}
+SHARES: Mapping[Lane, float] = {
+    Lane.CANCEL: 1.0,
+    Lane.STOP: 0.95,
+    Lane.GRID: 0.85,
+    Lane.BOOKS: 0.75,
+    Lane.DATA: 0.6,
+}
 """The part of each limit a lane may fill; what is above is left to the lanes before it."""
 
 

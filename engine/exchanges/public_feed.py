@@ -153,10 +153,12 @@ class PublicFeed:
                 found = await self.client.watch("watch_trades", symbol)
         return to_trades(self.client.ccxt.market(symbol), found)
 
-    async def candles(self, symbol: str, timeframe: str, limit: int, since: Millis | None = None) -> list[Candle]:
+    async def candles(
+        self, symbol: str, timeframe: str, limit: int, since: Millis | None = None, lane: Lane = Lane.DATA
+    ) -> list[Candle]:
         """Ask for the newest bars, or the first ones since an instant, oldest first."""
         with self.naming(symbol):
-            rows = await self.client.read("fetch_ohlcv", symbol, timeframe, since, limit, tries=1)
+            rows = await self.client.read("fetch_ohlcv", symbol, timeframe, since, limit, lane=lane, tries=1)
         return [to_candle(row) for row in rows]
 
     @contextmanager

@@ -54,11 +54,11 @@ class _Noting(FaultScript):
         self.read_at = 0
         self.order = asyncio.Event()
 
-    def request(self, where: str) -> Fault | None:
-        if where == ORDER:
+    def request(self, *names: str) -> Fault | None:
+        if ORDER in names:
             self.read_at = perf_counter_ns()
             self.order.set()
-        return super().request(where)
+        return super().request(*names)
 
 
 class _Exchange:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -47,10 +47,11 @@ QUANTITY = Decimal("0.001")
 MORE = Target(500)
 """Microseconds that we may add to an order."""
 Runs = dict[str, list[list[int]]]
-ENGINE, UNSYNCED, PLAIN, LIMITED = (
+ENGINE, UNSYNCED, PLAIN, SOCKET, LIMITED = (
     "whole engine, journal on the disk",
     "whole engine, journal in memory",
     "plain ccxt, its limiter off",
+    "plain ccxt, its limiter off, create_order_ws",
     "plain ccxt, its limiter on",
 )
 SUBMIT, CREATE = "submit of the adapter, answered", "create_order of plain ccxt, answered"
@@ -59,7 +60,7 @@ SUBMIT, CREATE = "submit of the adapter, answered", "create_order of plain ccxt,
 def measure(size: Size) -> Iterator[Figure]:
     """Let the same exchange see the engine, and then ccxt alone, again and again."""
     runs, count = (3, 120) if size is Size.FULL else (1, 3)
-    timed = (ENGINE, UNSYNCED, PLAIN, LIMITED)
+    timed = (ENGINE, UNSYNCED, PLAIN, SOCKET, LIMITED)
     found: Runs = {name: [] for name in (*timed, SUBMIT, CREATE)}
     with exchange_process() as exchange:
         for _ in range(runs):
@@ -71,6 +72,7 @@ def measure(size: Size) -> Iterator[Figure]:
     for name, ours, theirs, target in (
         ("ticker to order, what the engine adds, p50", ENGINE, PLAIN, MORE),
         ("ticker to order, what it adds without waiting for the disk, p50", UNSYNCED, PLAIN, MORE),
+        ("ticker to order, what the engine adds to create_order_ws, p50", ENGINE, SOCKET, None),
         ("an order, what the adapter adds, p50", SUBMIT, CREATE, MORE),
     ):
         pairs = zip(found[ours], found[theirs], strict=True)
@@ -82,7 +84,8 @@ async def _run(exchange: ExchangeProcess, count: int, found: Runs) -> None:
     with folder_on_disk() as on_disk, tempfile.TemporaryDirectory(dir="/dev/shm") as in_memory:
         for name, folder in ((ENGINE, on_disk), (UNSYNCED, Path(in_memory))):
             await _follow(exchange, folder, name, count, found)
-    await _follow_plain(exchange, PLAIN, count, found)
+    for name in (PLAIN, SOCKET):
+        await _follow_plain(exchange, name, count, found)
     await _follow_plain(exchange, LIMITED, count // 10 + 1, found)
     await exchange.ask(Clear())
     ours, theirs = await _answered(exchange, count)
@@ -101,7 +104,8 @@ async def _follow(exchange: ExchangeProcess, folder: Path, name: str, count: int
 
 
 async def _follow_plain(exchange: ExchangeProcess, name: str, count: int, found: Runs) -> None:
-    async with _plain(exchange, limited=name == LIMITED) as client, _following(client):
+    create = _create_over_socket if name == SOCKET else _create
+    async with _plain(exchange, limited=name == LIMITED) as client, _following(client, create):
         found[name].append(await exchange.ask(Ticks(count)))
 
 
@@ -170,14 +174,14 @@ async def _plain(exchange: ExchangeProcess, *, limited: bool) -> AsyncIterator[A
 
 
 @asynccontextmanager
-async def _following(client: Any) -> AsyncIterator[None]:
+async def _following(client: Any, create: Callable[[Any], Awaitable[None]]) -> AsyncIterator[None]:
     """Place an order at every ticker, as a few lines of ccxt do."""
 
     async def follow() -> None:
         while True:
             await client.watch_bids_asks([SYMBOL])
             with suppress(ccxt.ExchangeError):
-                await _create(client)
+                await create(client)
 
     task = asyncio.create_task(follow())
     await asyncio.sleep(0.3)
@@ -189,6 +193,11 @@ async def _following(client: Any) -> AsyncIterator[None]:
 
 async def _create(client: Any) -> None:
     await client.create_order(SYMBOL, "limit", "buy", float(QUANTITY), float(FAR), {"postOnly": True})
+
+
+async def _create_over_socket(client: Any) -> None:
+    # ccxt would send its own word for post-only along, which the exchange does not take there.
+    await client.create_order_ws(SYMBOL, "LIMIT_MAKER", "buy", float(QUANTITY), float(FAR))
 
 
 async def _answered(exchange: ExchangeProcess, count: int) -> tuple[list[int], list[int]]:

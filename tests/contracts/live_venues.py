@@ -14,6 +14,7 @@ from engine.exchanges.ccxt_live import CcxtExchange
 from engine.exchanges.habits import Habits
 from tests.contracts.perpetual_venues import OnMargin
 from tests.contracts.venues import BALANCES, Venue, stream_of
+from tests.servers.binance.limits import Limits
 from tests.servers.binance.market import Market
 from tests.servers.binance.server import BinanceServer
 from tests.servers.binance.sockets import Sockets
@@ -28,6 +29,7 @@ class LiveVenue(Venue):
     habits = Habits()
     timeout_seconds = 10
     mode = Mode.PRODUCTION
+    order_socket = True
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -47,6 +49,16 @@ class LiveVenue(Venue):
     @abstractmethod
     def streams(self) -> Sockets:
         """The connections that hear market data."""
+
+    @property
+    @abstractmethod
+    def calls(self) -> Sockets:
+        """The connections that orders are placed over."""
+
+    @property
+    @abstractmethod
+    def limits(self) -> Limits:
+        """What may be asked."""
 
     async def streaming(self, channel: Channel) -> None:
         await self.streams.subscribed(stream_of(channel))
@@ -79,6 +91,7 @@ class LiveVenue(Venue):
             urls=self.server.urls,
             habits=self.habits,
             timeout_seconds=self.timeout_seconds,
+            order_socket=self.order_socket,
         )
 
     async def through(self, client_id: str) -> None:
@@ -119,6 +132,14 @@ class LiveSpotVenue(LiveVenue):
     def streams(self) -> Sockets:
         return self.server.streams
 
+    @property
+    def calls(self) -> Sockets:
+        return self.server.users.sockets
+
+    @property
+    def limits(self) -> Limits:
+        return self.server.spot_limits
+
     def move(self, symbol: str, bid: Decimal, ask: Decimal) -> None:
         self.server.market(symbol.replace("/", "")).move(bid, ask)
 
@@ -144,6 +165,14 @@ class LivePerpetualVenue(OnMargin, LiveVenue):
     @property
     def streams(self) -> Sockets:
         return self.server.usdm.streams
+
+    @property
+    def calls(self) -> Sockets:
+        return self.server.usdm.calls.sockets
+
+    @property
+    def limits(self) -> Limits:
+        return self.server.usdm.limits
 
     def move(self, symbol: str, bid: Decimal, ask: Decimal) -> None:
         self.server.usdm.move(symbol.partition(":")[0].replace("/", ""), bid, ask)

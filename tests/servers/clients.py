@@ -53,6 +53,8 @@ async def second_client(server: BinanceServer, *, key: str = KEY, secret: str = 
     try:
         yield client
     finally:
+        # Which the client itself forgets.
+        await client.ws_future.close()
         await client.close_connection()
 
 

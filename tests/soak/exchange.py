@@ -137,7 +137,8 @@ class Exchange:
 
     def _happenings(self) -> list[tuple[str, Callable[[], object]]]:
         server = self.server
-        wires = (server.users.sockets, server.usdm.users.sockets, server.streams, server.usdm.streams)
+        usdm = server.usdm
+        wires = (server.users.sockets, usdm.users.sockets, usdm.calls.sockets, server.streams, usdm.streams)
         found: list[tuple[str, Callable[[], object]]] = [("funding", self._fund), ("clock jump", self._jump)]
         found += [(what, getattr(each, what)) for each in wires for what in ("cut", "mute")]
         if "main" in server.usdm.users.keys:

@@ -71,6 +71,33 @@ class Terms(NamedTuple):
     client_id: str
 
 
+class Reply(NamedTuple):
+    """What a connection for orders answered, in the words of REST."""
+
+    number: str
+    """Of the call."""
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    result: Any
+    error: Mapping[str, Any]
+    """What REST would have in its body; empty when all went well."""
+
+
+class OrderWords(msgspec.Struct, frozen=True, kw_only=True):
+    """How orders are placed over a connection that stays open."""
+
+    address: Callable[[Any], str]
+    """Finds it in a ccxt object."""
+    weight: int
+    """What it costs to connect."""
+    place: Callable[[Any, str, Mapping[str, str]], Mapping[str, Any]]
+    """Builds the message that places an order, signed by a ccxt object, from a number of the call and the request that
+    REST would send."""
+    read: Callable[[Any], Reply | None]
+    """Reads a message; None: it answers no call. May raise whatever a message without sense lets it trip over."""
+
+
 class Maker(msgspec.Struct, frozen=True, kw_only=True):
     """How post-only orders are placed without the part of ccxt that builds orders of every kind."""
 
@@ -80,6 +107,8 @@ class Maker(msgspec.Struct, frozen=True, kw_only=True):
     """Builds what ccxt's ``create_order`` would send."""
     read: Callable[[Any, Mapping[str, Any]], Mapping[str, Any]]
     """Reads ``id``, ``status`` and ``filled`` in the raw answer, with the help of a ccxt object."""
+    words: OrderWords | None = None
+    """The way without REST; None: there is none."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +119,9 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Of the host that serves this kind, as the exchange publishes them."""
     weights: Mapping[str, Weight] = {}
     """Weight of a ccxt call by its name, such as ``fetch_order``; 1 where it is not listed."""
+    messages_per_second: int | None = None
+    """How many messages a connection of streams is sent, such as subscriptions; None: any number. Somewhat less than
+    the exchange takes, for pings count there too and the network may let messages catch up with others."""
 
     # -- market data
     tickers: str = ""
@@ -117,6 +149,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     reduce_only: Params = {}
     self_trade: Params = {}
     """So that an order that would meet our own is taken back, and the resting one stays."""
+    self_trade_closing: Params = {}
+    """The same for an order that ends or protects a position: the resting one is taken back, and this one goes on."""
     stop_price: str = "stopLossPrice"
     """The parameter that holds the trigger of a stop."""
     mark_trigger: Params = {}

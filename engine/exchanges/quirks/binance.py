@@ -21,7 +21,7 @@ from engine.exchanges.faults import (
     Unavailable,
 )
 from engine.exchanges.pacing import Counted, Limit
-from engine.exchanges.quirks.base import Best, KeyRights, Maker, Moved, Part, Quirks, Terms, Told
+from engine.exchanges.quirks.base import Best, KeyRights, Maker, Moved, OrderWords, Part, Quirks, Reply, Terms, Told
 from engine.exchanges.tiers import BY_BASE
 
 
@@ -46,6 +46,8 @@ _RULES = (
     *_said(AlreadyThere, "Duplicate order sent", "is duplicated", "No need to change", "No need to modify"),
     *_said(NotThere, "Unknown order sent", "UNKNOWN_ORDER", "Order does not exist", "has been archived"),
     *_said(RejectReason.WOULD_TAKE, "would immediately match and take", "could not be executed as maker"),
+    # A stop whose price is passed already: like a post-only order, it can not rest.
+    *_said(RejectReason.WOULD_TAKE, "would immediately trigger", "would trigger immediately"),
     *_said(RejectReason.INSUFFICIENT_BALANCE, "insufficient balance", "Margin is insufficient", "insufficient margin"),
     *_said(RejectReason.REDUCE_ONLY, "ReduceOnly Order is rejected", "ReduceOnly Order Failed"),
     *_said(RejectReason.MARKET_CLOSED, "Market is closed", "Symbol is closed", "under settlement", "delivering"),
@@ -59,8 +61,7 @@ _RULES = (
         "only reduceOnly order is allowed",
         "not available in your region",
     ),
-    # Neither a stop beyond the price nor one order too many is a wrong price or quantity.
-    *_said(RejectReason.OTHER, "would immediately trigger", "would trigger immediately"),
+    # One order too many is no wrong price or quantity.
     *_said(RejectReason.OTHER, "MAX_NUM_ORDERS", "MAX_NUM_ALGO_ORDERS", "MAX_NUM_ORDER_AMENDS", "not canceled due to"),
     *_said(RejectReason.FILTER, "Filter failure", "Price * QTY is zero or less", "PERCENT_PRICE", "notional must be"),
     *_said(Unavailable, "maintenance", "System abnormality", "currently overloaded", "system-level protection"),
@@ -74,7 +75,7 @@ _RULES = (
     _coded(AlreadyThere, -4046, -4059, -4115, -4116, -20132),
     _coded(RejectReason.INSUFFICIENT_BALANCE, -2018, -2019, -2024, -2028, -4050, -4051),
     _coded(RejectReason.REDUCE_ONLY, -2022, -4112, -4118),
-    _coded(RejectReason.WOULD_TAKE, -5022),
+    _coded(RejectReason.WOULD_TAKE, -2021, -5022),  # spot has another -2021, for a call that is never made
     _coded(RejectReason.MARKET_CLOSED, -1121, -1122, -4108, -4140, -4141),
     _coded(RejectReason.FILTER, -1013, -1111, -4001, -4002, -4003, -4004, -4005, -4013, -4014, -4016, -4023, -4024),
     _coded(RejectReason.FILTER, -4029, -4030, -4113, -4131, -4164, -4178, -4183, -4184),
@@ -169,6 +170,7 @@ def _bar(message: Mapping[str, Any]) -> Told | None:
 
 
 _OWN_ORDERS_STAY = {"selfTradePreventionMode": "EXPIRE_TAKER"}
+_OWN_ORDERS_YIELD = {"selfTradePreventionMode": "EXPIRE_MAKER"}
 
 
 def _maker(kind: Mapping[str, str]) -> Callable[[Terms], dict[str, str]]:
@@ -194,6 +196,36 @@ def _placed(exchange: Any, told: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+_COUNTED = {"REQUEST_WEIGHT": "x-mbx-used-weight", "ORDERS": "x-mbx-order-count"}
+
+
+def _order_words(kind: str, weight: int) -> OrderWords:
+    return OrderWords(
+        address=lambda exchange: str(exchange.urls["api"]["ws"]["ws-api"][kind]),
+        weight=weight,
+        place=lambda exchange, number, request: {
+            "id": number,
+            "method": "order.place",
+            "params": exchange.sign_params(dict(request)),
+        },
+        read=_reply,
+    )
+
+
+def _reply(message: Any) -> Reply | None:
+    if "status" not in message:
+        return None  # an event, such as the end of the service
+    error = message.get("error") or {}
+    data = error.get("data") or {}
+    headers = {}
+    for rule in message.get("rateLimits", ()):
+        if name := _COUNTED.get(rule["rateLimitType"]):
+            headers[f"{name}-{rule['intervalNum']}{rule['interval'][0].lower()}"] = str(rule["count"])
+    if "retryAfter" in data:
+        headers["retry-after"] = str(max(0, -((data["serverTime"] - data["retryAfter"]) // 1000)))
+    return Reply(message["id"], message["status"], headers, message.get("result"), error)
+
+
 def _by_limit(default: int, *steps: tuple[int, int]) -> Callable[[int | None], int]:
     """Return the weight of a call whose limit is at most the first number of a step; beyond all, of the last one."""
 
@@ -217,6 +249,10 @@ _QUIET = {
     "recvWindow": 5_000,
     # Compressed streams would cost a quarter of a megabyte each, for messages of a few hundred bytes.
     "ws": {"options": {"compress": 0}},
+    # Ten connections an address instead of fifty: an address may open three hundred in five minutes, and all that a
+    # client holds are opened anew when one of them is. Of a thousand streams each can bear ccxt never counts one off.
+    "streamLimits": {"spot": 10, "linear": 10},
+    "subscriptionLimitByStream": {"spot": 1000, "linear": 1000},
     # As many levels as a streamed book may ever hold: those that ccxt cuts off would be missed when others go.
     "watchOrderBookLimit": 5_000,
 }
@@ -253,6 +289,7 @@ QUIRKS = Quirks(
             "fetch_bids_asks": 4,
             "fetch_order_book": lambda symbol, limit=None, *_: _SPOT_DEPTH(limit),
         },
+        messages_per_second=4,
         tickers="public_get_ticker_24hr",
         snapshot=_SNAPSHOT,
         options={
@@ -266,8 +303,10 @@ QUIRKS = Quirks(
             call="private_post_order",
             request=_maker({"type": "LIMIT_MAKER", "newOrderRespType": "FULL"}),
             read=_placed,
+            words=_order_words("spot", 2),
         ),
         self_trade=_OWN_ORDERS_STAY,
+        self_trade_closing=_OWN_ORDERS_YIELD,
         filters=_filters,
         rates=_spot_rates,
         trades_from="fromId",
@@ -294,6 +333,7 @@ QUIRKS = Quirks(
             "fetch_trading_fee": 20,
             "count_down": 10,
         },
+        messages_per_second=8,
         tickers="fapipublic_get_ticker_24hr",
         depths=(5, 10, 20, 50, 100, 500, 1000),
         snapshot=_SNAPSHOT,
@@ -311,9 +351,11 @@ QUIRKS = Quirks(
             call="fapiprivate_post_order",
             request=_maker({"type": "LIMIT", "timeInForce": "GTX", "newOrderRespType": "RESULT"}),
             read=_placed,
+            words=_order_words("linear", 5),
         ),
         reduce_only={"reduceOnly": True},
         self_trade=_OWN_ORDERS_STAY,
+        self_trade_closing=_OWN_ORDERS_YIELD,
         mark_trigger={"workingType": "MARK_PRICE"},
         close_position={"closePosition": True},
         conditional={"trigger": True},

@@ -19,9 +19,12 @@ ORDER = "POST /api/v3/order"
 ID = "bt-1-1-0b1"
 
 
-@pytest.fixture
-async def spot(tmp_path: Path) -> AsyncIterator[Spot]:
-    async with opened(Spot(tmp_path)) as venue:
+@pytest.fixture(params=["socket", "requests"])
+async def spot(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Spot]:
+    """Yield an account whose orders go over either wire."""
+    venue = Spot(tmp_path)
+    venue.order_socket = request.param == "socket"
+    async with opened(venue):
         yield venue
 
 
@@ -29,8 +32,12 @@ async def placed(spot: Spot, client_id: str = ID) -> object:
     return await spot.exchange.submit(spot.order(client_id, Side.BUY, await spot.far(Side.BUY)))
 
 
+def sent_as(spot: Spot) -> str:
+    return "WS order.place" if spot.order_socket else ORDER
+
+
 def posts(spot: Spot) -> int:
-    return spot.server.calls.count(ORDER)
+    return spot.server.orders_sent()
 
 
 @pytest.mark.parametrize("fault", ["drop_after", "html_after", "timeout_after", "truncate", "error_after"])
@@ -108,7 +115,7 @@ async def test_the_first_order_of_a_market_costs_one_question_and_others_none(sp
     before = list(spot.server.calls)
     await placed(spot, "bt-1-1-1b1")
     # The price that the test places it by is asked for, as nobody follows the market.
-    assert [call for call in spot.server.calls[len(before) :] if "ticker" not in call] == [ORDER]
+    assert [call for call in spot.server.calls[len(before) :] if "ticker" not in call] == [sent_as(spot)]
     assert before.count("GET /api/v3/allOrders") == 1
 
 

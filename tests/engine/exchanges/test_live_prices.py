@@ -139,6 +139,27 @@ async def test_marks_are_asked_for_where_no_stream_tells_them(tmp_path: Path) ->
         assert list(venue.streams.peers) == peers
 
 
+async def test_a_mark_price_that_nobody_renews_counts_as_missing_while_quotes_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.exchanges.live_prices.MARK_LIFETIME", 300)
+    async with opened(NoticesMarks(tmp_path)) as venue:
+        await followed(venue)
+        await marked(venue, "77")
+        await venue.inbox.until(lambda: told(venue)[-1].mark == 77 or None)
+        venue.server.faults.add("lose", "btcusdt@markPrice*", count=None)
+        venue.server.faults.add("error", "GET */premiumIndex*", count=None)
+        async with asyncio.timeout(5):
+            while told(venue)[-1].mark is not None:
+                venue.move(venue.symbol, told(venue)[-1].bid - 1, told(venue)[-1].ask - 1)
+                await asyncio.sleep(0.05)
+        known = await venue.exchange.ticker(venue.symbol)
+        assert (known.mark, known.fair) == (None, known.last)
+        venue.server.faults.clear()
+        await marked(venue, "78")
+        await venue.inbox.until(lambda: told(venue)[-1].mark == 78 or None)
+
+
 async def test_a_clock_that_is_set_back_makes_no_price_young_and_no_dead_stream_alive(
     spot: Spot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,16 +62,35 @@ async def test_with_room_nothing_waits_and_nobody_else_runs() -> None:
 
 async def test_each_lane_leaves_room_to_those_before_it() -> None:
     callers = Callers(WEIGHT)
-    for lane in (Lane.DATA, Lane.GRID, Lane.STOP, Lane.CANCEL):
+    for lane in reversed(Lane):
         for count in range(20):
             await callers.ask(f"{lane.name} {count}", lane)
     told = [sum(name.startswith(lane.name) for name in callers.names) for lane in Lane]
-    assert told == [1, 2, 5, 12]
+    assert told == [1, 2, 2, 3, 12]
     assert callers.pace.load == 1
     for task in callers.tasks.values():
         task.cancel()
     await settle()
     assert callers.pace.waiting == 0
+
+
+async def test_what_became_of_orders_is_asked_after_orders_and_before_charts() -> None:
+    callers = Callers(WEIGHT)
+    await callers.ask("before", Lane.CANCEL, 18)
+    asked = [("chart", Lane.DATA), ("fills", Lane.BOOKS), ("order", Lane.GRID), ("stop", Lane.STOP)]
+    for name, lane in asked:
+        await callers.ask(name, lane, 2)
+    await callers.pass_(MINUTE + 2_000)
+    assert callers.names == ["before", "stop", "order", "fills", "chart"]
+
+
+async def test_charts_that_used_up_their_share_leave_room_to_ask_what_became_of_orders() -> None:
+    callers = Callers(WEIGHT)
+    await callers.ask("charts", Lane.DATA, 12)
+    await callers.ask("chart", Lane.DATA)
+    await callers.ask("fills", Lane.BOOKS)
+    assert callers.names == ["charts", "fills"]
+    await callers.pass_(MINUTE + 2_000)
 
 
 async def test_the_nearest_line_goes_first_and_then_the_oldest() -> None:

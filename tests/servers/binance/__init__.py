@@ -10,13 +10,14 @@
 - parameters: the parameters of a call
 - rest: the way of every REST request
 - server: the server and what tests may ask of it
+- socket_api: the calls of REST over a socket
 - sockets: connections and subscriptions
 - spot: accounts, markets and events of spot
 - spot_account: one spot account
 - spot_check: from parameters to an order; filters
 - spot_public: public spot calls
 - spot_rest: private spot calls
-- spot_stream: spot streams and the WebSocket API
+- spot_stream: spot streams, of the market and the user
 - spot_words: the JSON of spot
 - symbols: what exchangeInfo says of a symbol
 - tape: public trades and candles

@@ -30,6 +30,10 @@ as if it were whole; sever: half of it, then the connection dies. html: a proxy'
 ``status`` with ``code`` and ``message``, or without a code with an empty body. timeout: -1007. throttle: 429 or 418 by
 ``status``, with Retry-After ``seconds``. clock: -1021. Without a word about it, nothing was done, but for delay,
 truncate and sever.
+
+A call of the WebSocket API is struck like the REST request that would do the same. There drop cuts the whole
+connection, html closes it with a code of the status, truncate and sever halve the frame of the answer, an error without
+a code has -1000, and a late answer holds up no other.
 """
 
 StreamFault = Literal["lose", "duplicate", "reorder", "late", "garble", "cut", "silence"]
@@ -46,8 +50,8 @@ Kind = RequestFault | StreamFault
 class Fault:
     """One rule: what happens to what matches, how often and how likely.
 
-    ``match`` is a pattern over ``POST /api/v3/order`` for requests, and over ``user:executionReport`` or
-    ``btcusdt@trade`` for stream events.
+    ``match`` is a pattern over ``POST /api/v3/order`` for requests on either wire, ``WS order.place`` for those of the
+    WebSocket API alone, and over ``user:executionReport`` or ``btcusdt@trade`` for stream events.
     """
 
     kind: Kind
@@ -92,17 +96,23 @@ class FaultScript:
         """Let everything go right from now on."""
         self.rules.clear()
 
-    def request(self, where: str) -> Fault | None:
-        """Return the fault that strikes a request such as ``POST /api/v3/order``."""
-        return self._find(where, of_request=True)
+    def request(self, *names: str) -> Fault | None:
+        """Return the fault that strikes a request such as ``POST /api/v3/order``, which may have further names.
+
+        A rule that matches several of them counts the request once.
+        """
+        return self._find(names, of_request=True)
 
     def event(self, where: str) -> Fault | None:
         """Return the fault that strikes a stream event."""
-        return self._find(where, of_request=False)
+        return self._find((where,), of_request=False)
 
-    def _find(self, where: str, *, of_request: bool) -> Fault | None:
+    def _find(self, names: tuple[str, ...], *, of_request: bool) -> Fault | None:
         for rule in self.rules:
-            if (rule.kind in _REQUEST_KINDS) is not of_request or not fnmatchcase(where, rule.match):
+            if (rule.kind in _REQUEST_KINDS) is not of_request:
+                continue
+            where = next((name for name in names if fnmatchcase(name, rule.match)), None)
+            if where is None:
                 continue
             if rule.skip:
                 rule.skip -= 1

@@ -8,22 +8,25 @@ from collections.abc import Callable
 from tests.servers.binance.words import Refusal
 
 MINUTE = 60_000
+TOLD = "MBX-USED"
+"""How headers begin that tell the weight used."""
 _LONG = {"SECOND": 1_000, "MINUTE": MINUTE, "DAY": 1_440 * MINUTE}
 
 
 class Throttled(Refusal):
-    """A refusal that says after how many seconds to come back."""
+    """A refusal that says when to come back: REST after how many seconds, the WebSocket API at which millisecond."""
 
-    def __init__(self, code: int, message: str, status: int, seconds: int) -> None:
+    def __init__(self, code: int, message: str, status: int, seconds: int, until: int) -> None:
         super().__init__(code, message, status)
         self.seconds = seconds
+        self.until = until
 
 
 class Limits:
     """The limits of one product; tests set the numbers."""
 
     def __init__(
-        self, now: Callable[[], int], weight: int, orders: dict[tuple[str, int], int], prefix: str = "MBX-USED"
+        self, now: Callable[[], int], weight: int, orders: dict[tuple[str, int], int], prefix: str = TOLD
     ) -> None:
         self.weight = weight
         """What may be used in a minute."""
@@ -64,14 +67,16 @@ class Limits:
                 "Please use WebSocket Streams for live updates to avoid polling the API.",
                 429,
                 MINUTE // 1_000 - now % MINUTE // 1_000,
+                now - now % MINUTE + MINUTE,
             )
 
     def count_order(self, account: str) -> None:
         """Count an order of an account, or refuse it."""
         for (interval, number), most in self.orders.items():
-            if self._count(account, interval, number) >= most:
+            if (count := self._count(account, interval, number)) >= most:
                 text = f"Too many new orders; current limit is {most} orders per {number} {interval}."
-                raise Throttled(-1015, text, 429, number)
+                oldest = self._placed[account, interval, number][count - most] if most else self._now()
+                raise Throttled(-1015, text, 429, number, oldest + _LONG[interval] * number)
         for interval, number in self.orders:
             self._placed[account, interval, number].append(self._now())
 
@@ -92,6 +97,15 @@ class Limits:
         names = ("rateLimitType", "interval", "intervalNum", "limit")
         return [dict(zip(names, rule, strict=True)) for rule in rules]
 
+    def counts(self, account: str = "") -> list[dict[str, str | int]]:
+        """Return the limits as an answer of the WebSocket API tells them: the account's orders, the weight used.
+
+        Weight that headers tell by a name of another prefix is no weight of this API, and not told.
+        """
+        orders = self.order_counts(account) if account else []
+        weight = [{**self.rules()[0], "count": self.used}] if self._prefix == TOLD else []
+        return [*orders, *weight]
+
     def order_counts(self, account: str) -> list[dict[str, str | int]]:
         """Return the order limits of an account, and how much of them is used."""
         rules, counts = self.rules()[1:], [self._count(account, *each) for each in self.orders]
@@ -104,6 +118,7 @@ class Limits:
             "Please use WebSocket Streams for live updates to avoid bans.",
             418,
             (self.banned_until - now) // 1_000 + 1,
+            self.banned_until,
         )
 
     def _count(self, account: str, interval: str, number: int) -> int:

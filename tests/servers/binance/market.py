@@ -13,7 +13,7 @@ from typing import Protocol
 from tests.servers.binance.book import Half
 from tests.servers.binance.orders import Fill, Order, Trade
 from tests.servers.binance.symbols import Spec
-from tests.servers.binance.words import ZERO, Side, cut, opposite
+from tests.servers.binance.words import ZERO, Side, cut, eight, opposite
 
 
 class Listener(Protocol):
@@ -50,6 +50,7 @@ class Market:
         self._halves: dict[Side, Half] = {"BUY": Half("BUY"), "SELL": Half("SELL")}
         self._stops: list[Order] = []
         self._sequence = 0
+        self._prevented = 0
 
     # -- what the book looks like
 
@@ -226,10 +227,14 @@ class Market:
                 self._prevent(order, rival)
 
     def _prevent(self, taker: Order, maker: Order) -> None:
-        both = min(taker.remaining, maker.remaining)
+        number, self._prevented = self._prevented, self._prevented + 1
         ending = {"EXPIRE_TAKER": (taker,), "EXPIRE_MAKER": (maker,)}.get(taker.self_trade, (maker, taker))
+        if maker in ending:
+            match = {"preventedMatchId": number, "makerOrderId": maker.id, "price": eight(maker.price)}
+            taker.spared.append(match | {"makerPreventedQuantity": eight(maker.remaining)})
         for order in ending:
-            order.prevented += both
+            # However small the other one is, all that is left of an order expires.
+            order.prevented, order.prevention = order.remaining, number
             self._remove(order)
             self._end(order, "EXPIRED_IN_MATCH")
 

@@ -41,6 +41,11 @@ class Order:
     """The external quantity at the same price that trades first."""
     sequence: int = 0
     prevented: Decimal = ZERO
+    """What it still wanted when a trade with its own account was prevented and it ended instead."""
+    prevention: int = 0
+    """The number of that prevented match."""
+    spared: list[Json] = field(default_factory=list)
+    """The prevented matches that ended resting orders in its way, as its own answer tells them."""
     reason: str = ""
     """Why it ended, where it was neither filled nor cancelled."""
     details: Json = field(default_factory=dict)

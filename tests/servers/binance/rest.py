@@ -66,6 +66,21 @@ class Route:
 
 
 @dataclass(slots=True)
+class Question:
+    """One request on its way to the answer, whichever wire it came over."""
+
+    method: str
+    path: str
+    params: dict[str, str]
+    key: str | None
+    payload: str
+    """What was signed."""
+    signature: str
+    account: str = ""
+    """Whose orders it counts to, once that is known."""
+
+
+@dataclass(slots=True)
 class Rest:
     """Every route, and what was asked of them."""
 
@@ -132,37 +147,43 @@ class Rest:
             self.mistakes.append(f"{request.method} {request.path} does not exist")
             return web.Response(status=404, text=_HTML.format("404 Not Found"), content_type="text/html")
         headers: dict[str, str] = {}
-        account = ""
+        payload, _, signature = raw.rpartition("&signature=")
+        question = Question(request.method, request.path, {}, request.headers.get("X-MBX-APIKEY"), payload, signature)
         try:
-            params = _parse(raw)
-            route.limits.use(route.weight(params) if callable(route.weight) else route.weight)
-            call = self._admit(route, request, raw, params)
-            if route.order:
-                account = call.account
-                route.limits.count_order(account)
-            body, status = route.answer(call), 200
+            question.params = _parse(raw)
+            body, status = self.answer(route, question), 200
         except Refusal as refusal:
             body, status = refusal.body, refusal.status
             if isinstance(refusal, Throttled):
                 headers["Retry-After"] = str(refusal.seconds)
             self.note(f"{request.method} {request.path}?{raw}", refusal)
-        headers |= route.limits.headers(account)
+        headers |= route.limits.headers(question.account)
         return web.Response(status=status, text=dumps(body), headers=headers, content_type="application/json")
 
-    def _admit(self, route: Route, request: web.Request, raw: str, params: dict[str, str]) -> Call:
+    def answer(self, route: Route, question: Question) -> Any:
+        """Weigh, admit, count and answer a request; a refusal is raised."""
+        params = question.params
+        route.limits.use(route.weight(params) if callable(route.weight) else route.weight)
+        call = self._admit(route, question)
+        if route.order:
+            question.account = call.account
+            route.limits.count_order(call.account)
+        return route.answer(call)
+
+    def _admit(self, route: Route, question: Question) -> Call:
+        params = question.params
         if route.right is None:
             route.check(params)
-            return Call(request.method, request.path, params, None)
-        key = self.keyring.find(request.headers.get("X-MBX-APIKEY"), route.right or None)
+            return Call(question.method, question.path, params, None)
+        key = self.keyring.find(question.key, route.right or None)
         route.check(params)
-        call = Call(request.method, request.path, params, key)
+        call = Call(question.method, question.path, params, key)
         if route.signed:
             for name in ("signature", "timestamp"):
                 if not params.get(name):
                     raise mandatory(name)
             check_time(call.integer("timestamp"), call.integer("recvWindow", 5_000), self.now())
-            payload, _, signature = raw.rpartition("&signature=")
-            check_signature(key, payload, signature)
+            check_signature(key, question.payload, question.signature)
         return call
 
     # -- what goes wrong
@@ -187,16 +208,11 @@ class Rest:
             case "html" | "html_after":
                 title = f"{fault.status} Service Unavailable"
                 return web.Response(status=fault.status, text=_HTML.format(title), content_type="text/html")
-            case "error" | "error_after":
-                return _error(fault)
-            case "timeout_before" | "timeout_after":
-                return _refusal(_TIMEOUT)
-            case "throttle":
-                return _throttle(fault, self.now())
-            case "clock":
-                return _refusal(_CLOCK)
+            case "error" | "error_after" if not fault.code:
+                return web.Response(status=fault.status)
             case _:
-                pass
+                refusal = refused(fault, self.now())
+                return response if refusal is None else _refusal(refusal)
         return response
 
 
@@ -224,21 +240,31 @@ async def _severed(request: web.Request, whole: web.Response) -> web.StreamRespo
 
 
 def _refusal(refusal: Refusal) -> web.Response:
-    return web.Response(status=refusal.status, text=dumps(refusal.body), content_type="application/json")
+    headers = {"Retry-After": str(refusal.seconds)} if isinstance(refusal, Throttled) else {}
+    return web.Response(
+        status=refusal.status, text=dumps(refusal.body), headers=headers, content_type="application/json"
+    )
 
 
-def _error(fault: Fault) -> web.Response:
-    if not fault.code:
-        return web.Response(status=fault.status)
-    return _refusal(Refusal(fault.code, fault.message, fault.status))
+def refused(fault: Fault, now: int) -> Refusal | None:
+    """Return what a fault lets the exchange answer, or None for one that leaves it without a word."""
+    match fault.kind:
+        case "error" | "error_after":
+            return Refusal(fault.code or -1000, fault.message, fault.status)
+        case "timeout_before" | "timeout_after":
+            return _TIMEOUT
+        case "throttle":
+            return _throttled(fault, now)
+        case "clock":
+            return _CLOCK
+        case _:
+            return None
 
 
-def _throttle(fault: Fault, now: int) -> web.Response:
+def _throttled(fault: Fault, now: int) -> Throttled:
     status = fault.status if fault.status in {418, 429} else 429
     until = now + round(fault.seconds * 1_000)
     message = "Too many requests; please use the websocket for live updates."
     if status == 418:
         message = f"Way too many requests; IP banned until {until}. Please use the websocket for live updates."
-    response = _refusal(Refusal(-1003, message, status))
-    response.headers["Retry-After"] = str(max(1, round(fault.seconds)))
-    return response
+    return Throttled(-1003, message, status, max(1, round(fault.seconds)), until)

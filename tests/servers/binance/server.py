@@ -68,6 +68,7 @@ _STREAMS = {
 }
 
 _MINUTE = 60_000
+_PLACING = frozenset({"POST /api/v3/order", "POST /fapi/v1/order", "WS order.place"})
 
 
 class BinanceServer(Loopback):
@@ -92,7 +93,7 @@ class BinanceServer(Loopback):
         self.streams = Sockets(self.faults, self.rest.mistakes)
         """The connections that hear spot market data."""
         self._market_streams = MarketStreams(self.spot, self.streams)
-        self.users = UserStreams(self.spot, Sockets(self.faults, self.rest.mistakes), self.rest, self.spot_limits)
+        self.users = UserStreams(self.spot, Sockets(self.faults, self.rest.mistakes), self.rest)
         """The connections to the WebSocket API, with the spot user streams."""
         self.wallet = Wallet(self.spot, self.rest, self.wallet_limits, self.now)
         self.usdm = Usdm(self.rest, self.faults, self.now)
@@ -107,7 +108,7 @@ class BinanceServer(Loopback):
         router = application.router
         for path in ("/stream/ws/{number}", "/stream/ws", "/stream", "/ws/{streams:.+}"):
             router.add_get(path, self._market_streams.serve)
-        router.add_get("/ws-api/v3", self.users.serve)
+        router.add_get("/ws-api/v3", self.users.calls.serve)
         self.usdm.serve(router)
         router.add_route("*", "/{rest:.*}", self.rest.handle)
         return application
@@ -125,6 +126,8 @@ class BinanceServer(Loopback):
             with suppress(asyncio.CancelledError):
                 await task
         await super().stop()
+        for api in (self.users.calls, self.usdm.calls):
+            await api.stop()
 
     @property
     def urls(self) -> dict[str, str]:
@@ -149,6 +152,10 @@ class BinanceServer(Loopback):
     def calls(self) -> list[str]:
         """Method and path of every request."""
         return self.rest.calls
+
+    def orders_sent(self) -> int:
+        """Return how many orders were sent, to either product over either wire, whatever became of them."""
+        return sum(call in _PLACING for call in self.calls)
 
     @property
     def mistakes(self) -> list[str]:
@@ -196,7 +203,8 @@ class BinanceServer(Loopback):
     async def maintain(self, closed: bool = True) -> None:
         """Close the exchange for maintenance, or open it again."""
         self.rest.maintenance = self.wallet.maintenance = closed
-        for sockets in (self.streams, self.users.sockets, self.usdm.streams, self.usdm.users.sockets):
+        usdm = self.usdm
+        for sockets in (self.streams, self.users.sockets, usdm.streams, usdm.users.sockets, usdm.calls.sockets):
             sockets.accepting = not closed
             if closed:
                 await sockets.close()

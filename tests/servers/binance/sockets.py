@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
@@ -19,16 +20,23 @@ from tests.servers.loopback import cut
 Understand = Callable[["Peer", Json], Json | None]
 """Answers one message of a client, or None to say nothing."""
 
+_MOST_MESSAGES = {"stream": 5, "ws": 5, "public": 10, "market": 10, "private": 10}
+_REMEMBERED = 256
+_TOO_MANY = 1008
+"""The code a connection is closed with that sends too many messages."""
+
 
 class Peer:
     """One open connection."""
 
     def __init__(self, request: web.Request, faults: FaultScript) -> None:
-        self.socket = web.WebSocketResponse()
+        self.socket = web.WebSocketResponse(autoping=False)  # to count pings too
         self.request = request
         self.path = request.path
         self.streams: dict[str, None] = {}
         self.silent = False
+        self.said: deque[Json] = deque(maxlen=_REMEMBERED)
+        """The last messages of the client, oldest first; nothing for a ping or a pong."""
         self.remembered: Json = {}
         """What the protocol of this connection remembers, such as its user subscription."""
         self.writing: Callable[[str], None] = lambda text: None
@@ -36,6 +44,15 @@ class Peer:
         self._faults = faults
         self._queue: asyncio.Queue[tuple[str, float]] = asyncio.Queue()
         self._held: list[str] = []
+        self._arrivals: deque[float] = deque()
+
+    def counted(self, most: int) -> bool:
+        """Count a frame of the client; return whether no more than so many came within a second."""
+        now = asyncio.get_running_loop().time()
+        self._arrivals.append(now)
+        while self._arrivals[0] <= now - 1:
+            self._arrivals.popleft()
+        return len(self._arrivals) <= most
 
     def send(self, message: Any, where: str = "answer") -> None:
         """Send a message behind those that wait, unless the fault script has other ideas about ``where``."""
@@ -93,6 +110,9 @@ class Sockets:
         self.accepting = True
         self.joined: Callable[[str], None] = lambda stream: None
         """Told of every stream that somebody begins to hear when nobody did."""
+        self.most_messages = dict(_MOST_MESSAGES)
+        """How many frames of any kind a client may send within a second, by the first part of the address; any number
+        where it is not listed, as at the WebSocket API, whose calls are counted by weight."""
         self._faults = faults
         self._mistakes = mistakes
         self._listeners: dict[str, dict[Peer, None]] = {}
@@ -113,12 +133,7 @@ class Sockets:
         await self._notify()
         writer = asyncio.create_task(peer.write())
         try:
-            async for message in peer.socket:
-                if message.type is WSMsgType.TEXT:
-                    answer = understand(peer, _read(message.data))
-                    if answer is not None:
-                        peer.send(answer)
-                    await self._notify()
+            await self._listen(peer, understand)
         finally:
             writer.cancel()
             for stream in peer.streams:
@@ -126,6 +141,26 @@ class Sockets:
             del self.peers[peer]
             await self._notify()
         return peer.socket
+
+    async def _listen(self, peer: Peer, understand: Understand) -> None:
+        """Answer what a client says until it hangs up or says too much."""
+        most = self.most_messages.get(peer.path.split("/")[1])
+        async for message in peer.socket:
+            if most is not None and not peer.counted(most):
+                self._mistakes.append(f"{peer.path}: more than {most} messages within a second")
+                await peer.close(_TOO_MANY)
+                return
+            match message.type:
+                case WSMsgType.TEXT:
+                    peer.said.append(_read(message.data))
+                    answer = understand(peer, peer.said[-1])
+                    if answer is not None:
+                        peer.send(answer)
+                    await self._notify()
+                case WSMsgType.PING:
+                    await peer.socket.pong(message.data)
+                case _:
+                    pass
 
     def subscriptions(self, valid: Callable[[str], bool]) -> Understand:
         """Return the protocol of market streams, over the streams that exist."""

@@ -1,25 +1,25 @@
-"""The streams of spot: market data, and the WebSocket API with the user's events and calls."""
+"""The streams of spot: market data, and the events of the user on the connections of the WebSocket API."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from itertools import count
 from typing import Any
 
 from aiohttp import web
 
-from tests.servers.binance.keys import check_signature, check_time
-from tests.servers.binance.limits import Limits, Throttled
 from tests.servers.binance.market import Market
 from tests.servers.binance.orders import Trade
-from tests.servers.binance.parameters import Call, mandatory
-from tests.servers.binance.rest import Rest
+from tests.servers.binance.parameters import Call
+from tests.servers.binance.rest import Rest, Route
+from tests.servers.binance.socket_api import Own, SocketApi
 from tests.servers.binance.sockets import Peer, Sockets, stream_pattern
 from tests.servers.binance.spot import Spot
 from tests.servers.binance.spot_public import best_json, depth_json
 from tests.servers.binance.tape import INTERVALS, Bar
-from tests.servers.binance.words import Json, Refusal, eight
+from tests.servers.binance.words import Json, eight
 
 _CHANNELS = (
     "bookTicker",
@@ -30,7 +30,6 @@ _CHANNELS = (
     rf"kline_({'|'.join(INTERVALS)})",
     r"depth(5|10|20)?(@100ms|@1000ms)?",
 )
-_ENVELOPE = {"apiKey", "returnRateLimits"}
 _METHODS = {
     "ping": ("GET", "/api/v3/ping"),
     "time": ("GET", "/api/v3/time"),
@@ -42,6 +41,8 @@ _METHODS = {
     "openOrders.status": ("GET", "/api/v3/openOrders"),
     "openOrders.cancelAll": ("DELETE", "/api/v3/openOrders"),
     "account.status": ("GET", "/api/v3/account"),
+    "account.rateLimits.orders": ("GET", "/api/v3/rateLimit/order"),
+    "allOrders": ("GET", "/api/v3/allOrders"),
     "myTrades": ("GET", "/api/v3/myTrades"),
     "depth": ("GET", "/api/v3/depth"),
     "klines": ("GET", "/api/v3/klines"),
@@ -168,24 +169,15 @@ def _sides(market: Market) -> dict[str, dict[Decimal, Decimal]]:
 
 
 class UserStreams:
-    """The WebSocket API: subscriptions to the user's events, and the calls of REST over a socket."""
+    """The subscriptions to the user's events, on connections to the WebSocket API."""
 
-    def __init__(self, spot: Spot, sockets: Sockets, rest: Rest, limits: Limits) -> None:
+    def __init__(self, spot: Spot, sockets: Sockets, rest: Rest) -> None:
         self.sockets = sockets
+        self.calls = SocketApi(sockets, rest, _METHODS, ping=_METHODS["ping"], handshake=2, own=self._own())
+        """The calls over the same connections."""
         self._spot = spot
-        self._rest = rest
-        self._limits = limits
         self._numbers = count()
-        self._methods: dict[str, Callable[[Peer, Json], Any]] = {
-            "userDataStream.subscribe.signature": self._subscribe,
-            "userDataStream.unsubscribe": self._unsubscribe,
-            "session.subscriptions": lambda peer, params: [{"subscriptionId": each} for each in _held(peer)],
-        }
         spot.on_user = self._tell
-
-    async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Hold a connection to the WebSocket API."""
-        return await self.sockets.serve(request, self._understand)
 
     def expire(self, account: str = "main") -> None:
         """End every subscription of an account, with the event that says so."""
@@ -211,69 +203,40 @@ class UserStreams:
                 if owner == account:
                     peer.send({"subscriptionId": number, "event": event}, f"user:{event['e']}")
 
-    def _understand(self, peer: Peer, message: Json) -> Json:
-        method, params = str(message.get("method")), message.get("params") or {}
-        self._rest.calls.append(f"WS {method}")
-        try:
-            if method in self._methods:
-                self._limits.use(2)
-                told = {"status": 200, "result": self._methods[method](peer, params)}
-            elif method in _METHODS:
-                told = {"status": 200, "result": self._call(method, params)}
-            else:
-                raise Refusal(-1000, "Unknown method.")
-        except Refusal as refusal:
-            told = {"status": refusal.status, "error": refusal.body}
-            if isinstance(refusal, Throttled):
-                told["error"]["data"] = {"serverTime": self._spot.now(), "retryAfter": refusal.seconds}
-            self._rest.note(f"WS {method}", refusal)
-        if params.get("returnRateLimits", True):
-            told["rateLimits"] = [{**rule, "count": self._limits.used} for rule in self._limits.rules()[:1]]
-        return {"id": message.get("id"), **told}
+    def _own(self) -> dict[str, Own]:
+        """Return what only a socket can be asked, which weighs 2 and counts like everything else."""
 
-    def _call(self, method: str, params: Json) -> Any:
-        """Answer as REST does; the key and signature come among the parameters."""
-        route = self._rest.routes[_METHODS[method]]
-        texts = {name: _text(value) for name, value in params.items() if name not in _ENVELOPE}
-        self._limits.use(route.weight(texts) if callable(route.weight) else route.weight)
-        call = self._signed(params, route.right) if route.signed else Call("WS", method, texts, None)
-        route.check(texts)
-        if route.order:
-            self._limits.count_order(call.account)
-        return route.answer(call)
+        def route(answer: Callable[[Peer, Call], Any], right: str | None, *may: str) -> Own:
+            return lambda peer: Route(
+                partial(answer, peer), self.calls.limits, frozenset(), frozenset(may), 2, right, False
+            )
 
-    def _signed(self, params: Json, right: str | None) -> Call:
-        key = self._rest.keyring.find(params.get("apiKey"), right)
-        texts = {name: _text(value) for name, value in params.items()}
-        for name in ("signature", "timestamp"):
-            if not texts.get(name):
-                raise mandatory(name)
-        call = Call("WS", "", texts, key)
-        check_time(call.integer("timestamp"), call.integer("recvWindow", 5_000), self._spot.now())
-        payload = "&".join(f"{name}={texts[name]}" for name in sorted(texts) if name != "signature")
-        check_signature(key, payload, texts["signature"])
-        return call
+        return {
+            "userDataStream.subscribe.signature": route(self._subscribe, "read"),
+            "userDataStream.unsubscribe": route(self._unsubscribe, None, "subscriptionId"),
+            "session.subscriptions": route(self._subscriptions, None),
+        }
 
-    def _subscribe(self, peer: Peer, params: Json) -> Json:
+    def _subscribe(self, peer: Peer, call: Call) -> Json:
         number = next(self._numbers)
-        _held(peer)[number] = self._signed(params, "read").account
+        _held(peer)[number] = call.account
         return {"subscriptionId": number}
 
     @staticmethod
-    def _unsubscribe(peer: Peer, params: Json) -> Json:
-        numbers = [params["subscriptionId"]] if "subscriptionId" in params else list(_held(peer))
+    def _unsubscribe(peer: Peer, call: Call) -> Json:
+        numbers = [call.integer("subscriptionId")] if "subscriptionId" in call else list(_held(peer))
         for number in numbers:
             _held(peer).pop(number, None)
         return {}
+
+    @staticmethod
+    def _subscriptions(peer: Peer, call: Call) -> list[Json]:
+        return [{"subscriptionId": number} for number in _held(peer)]
 
 
 def _held(peer: Peer) -> dict[int, str]:
     held: dict[int, str] = peer.remembered.setdefault("subscriptions", {})
     return held
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def kline_json(symbol: str, interval: str, length: int, bar: Bar, now: int, *, closed: bool) -> Json:

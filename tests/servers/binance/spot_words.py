@@ -51,6 +51,8 @@ def placed_json(order: Order, fills: list[Json], kind: str) -> Json:
         answer["stopPrice"] = eight(order.stop_price)
     if kind == "FULL":
         answer["fills"] = fills
+        if order.spared:
+            answer["preventedMatches"] = order.spared
     return answer | {"selfTradePreventionMode": order.self_trade, **_prevented(order)}
 
 
@@ -85,7 +87,7 @@ def _body(order: Order) -> Json:
 def _prevented(order: Order) -> Json:
     if not order.prevented:
         return {}
-    return {"preventedMatchId": 0, "preventedQuantity": eight(order.prevented)}
+    return {"preventedMatchId": order.prevention, "preventedQuantity": eight(order.prevented)}
 
 
 def execution(order: Order, kind: str, number: int, now: int, *, cancel_id: str = "", reason: str = "NONE") -> Json:
@@ -128,7 +130,7 @@ def execution(order: Order, kind: str, number: int, now: int, *, cancel_id: str 
     if order.working_time >= 0:
         event["W"] = order.working_time
     if kind == "TRADE_PREVENTION":
-        event |= {"v": 0, "A": eight(order.prevented), "B": eight(order.prevented)}
+        event |= {"v": order.prevention, "A": eight(order.prevented), "B": eight(order.prevented)}
     return event
 
 
