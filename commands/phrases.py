@@ -48,7 +48,7 @@ def rule(value: Rule) -> str:
         Rule.PAIR_SLOT: _("A slot filled on one side: rest its other leg on the next line."),
         Rule.REPLACE_ORDER: _("An order vanished or was rejected: place what is missing."),
         Rule.PRICE_CROSSED: _("Price had crossed the line: wait for the next tick, then retry."),
-        Rule.ORDER_REJECTED: _("The exchange rejected an order, and a retry would not help: leave the slot."),
+        Rule.ORDER_REJECTED: _("The exchange rejected an order: leave its slot, or try again soon if it was to close."),
         Rule.ABOVE_RANGE: _("Price rose above the range: do what the bot was told for that."),
         Rule.BELOW_RANGE: _("Price fell below the range: do what the bot was told for that."),
         Rule.BACK_IN_RANGE: _("Price is back in the range: carry on."),

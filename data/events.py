@@ -59,6 +59,8 @@ class OrderRejected(_Event, frozen=True):
     client_id: str
     reason: RejectReason
     message: str
+    available: Decimal | None = None
+    """Base that the account had free after it refused a closing sale for lack of it; None when nobody asked or said."""
 
 
 class OrderUnknown(_Event, frozen=True):

@@ -21,6 +21,15 @@ from engine.views import BotStatus, Danger, RangePosition, Version
 KEEP_FINISHED = 4096
 """Finished orders kept to recognise late and repeated fills; far more than any reconcile overlap returns."""
 
+KEEP_FUNDING = 256
+"""Payments of funding kept per market to recognise repeated ones: ten days of them where one comes by the hour."""
+
+PAUSES: tuple[Millis, ...] = (0, 1_000, 2_000, 5_000, 10_000, 30_000)
+"""Waits before an order of the whole bot that came to nothing is tried again; the last one repeats.
+
+What an exchange refuses in a crash it takes seconds later, and the price does not wait. The first tick after it may do.
+"""
+
 
 class Recentre(msgspec.Struct, frozen=True, kw_only=True):
     """A grid that is about to take the place of the one a bot has."""
@@ -63,7 +72,13 @@ class Bot(msgspec.Struct, kw_only=True):
     """Number of orders of the whole bot (initial, close), per side."""
     sell_on_stop: bool = False
     close_blocked: bool = False
-    """The closing sale was refused or rejected: try again when asked to decide."""
+    """An order of the whole bot was refused, rejected, or found nobody: try again when asked to decide."""
+    retry_at: Millis | None = None
+    """When the first tick from there on asks to decide; None when no tick does."""
+    failures: int = 0
+    """Orders of the whole bot in a row that came to nothing."""
+    sellable: Decimal | None = None
+    """Base that the account had left when it lacked what the closing sale was for; None when it lacks nothing known."""
     waiting: bool = False
     """An order of the whole bot lacked a price: try again at the next tick."""
     protect_cycle: dict[Side, int] = {}
@@ -147,6 +162,7 @@ class Bot(msgspec.Struct, kw_only=True):
         failed = (self.close_blocked or self.waiting) and reason is StopReason.PERSON
         self.sell_on_stop = sell if failed else self.sell_on_stop or sell
         self.close_blocked = self.protect_blocked = False
+        self.retry_at, self.failures, self.sellable = None, 0, None
         self.stop_reason = self.stop_reason or reason
         for slot in self.slots:
             slot.awaiting = ZERO
@@ -154,8 +170,18 @@ class Bot(msgspec.Struct, kw_only=True):
     def unblock(self) -> None:
         """Let every slot be decided for again."""
         self.close_blocked = self.protect_blocked = False
+        self.retry_at = None
         for slot in self.slots:
             slot.crossed, slot.waiting, slot.blocked = 0, False, False
+
+    def retry_later(self, at: Millis) -> None:
+        """Hold off an order of the whole bot that came to nothing at ``at``, each time longer."""
+        self.close_blocked, self.retry_at = True, at + PAUSES[min(self.failures, len(PAUSES) - 1)]
+        self.failures += 1
+
+    def due(self, at: Millis) -> bool:
+        """Return whether what was held off is to be tried again; by a clock that was set back it would never be."""
+        return self.retry_at is not None and not 0 < self.retry_at - at <= PAUSES[-1]
 
     def with_fee(self, draft: Draft) -> Decimal:
         """Return the quote a buy takes per quote of its notional.
@@ -224,7 +250,11 @@ class EngineState(msgspec.Struct, kw_only=True):
     """Trade ids already booked, by live client id."""
     finished: dict[str, Finished] = {}
     payments: dict[str, int] = {}
-    """Funding and transfers already booked, by id, and the bot they concerned."""
+    """Transfers already booked, and funding that older versions booked, by id, and the bot they concerned."""
+    funding: dict[str, dict[str, Millis]] = {}
+    """When the newest booked payments of funding were settled, by ``market_key`` and id."""
+    funded_until: dict[str, Millis] = {}
+    """Up to when all funding counts as booked, by ``market_key``: which payments those were is no longer kept."""
     plans: dict[str, int] = {}
     """Applied plan ids and the bot they concerned."""
     last_fill_at: dict[str, Millis] = {}
@@ -286,6 +316,18 @@ class EngineState(msgspec.Struct, kw_only=True):
             del self.payments[next(iter(self.payments))]
         return True
 
+    def knows_funding(self, market: str, identity: str, at: Millis) -> bool:
+        """Return whether a payment of funding on a market (``market_key``) is booked, or too old to tell."""
+        told = identity in self.payments or identity in self.funding.get(market, ())
+        return told or at <= self.funded_until.get(market, -1)
+
+    def keep_funding(self, market: str, identity: str, at: Millis) -> None:
+        """Remember a payment of funding, and up to when the oldest ones are known without their ids."""
+        kept = self.funding.setdefault(market, {})
+        kept[identity] = at
+        if len(kept) > KEEP_FUNDING:
+            self.funded_until[market] = kept.pop(min(kept, key=lambda each: kept[each]))
+
     def finish(self, order: Order, status: OrderStatus) -> None:
         """Move an order out of the live ones."""
         order.status = status
@@ -322,9 +364,10 @@ def register(state: EngineState, draft: Draft, at: Millis) -> None:
 
 
 def release(state: EngineState, order: Order, status: OrderStatus) -> None:
-    """Take an order off: what had not filled no longer rests."""
+    """Take an order off: what had not filled no longer rests. One that was asked off ends so, though it was refused."""
+    asked = order.status is OrderStatus.CANCELLING
     state.bots[order.draft.bot].rest(order.draft, -order.remaining)
-    state.finish(order, status)
+    state.finish(order, OrderStatus.CANCELLED if asked else status)
 
 
 _ENCODER = msgspec.json.Encoder()

@@ -50,7 +50,7 @@ class Account:
         self.prepared: set[str] = set()
         """Perpetual markets whose leverage and margin mode were set since the start."""
         self.funded_at: dict[str, Millis] = {}
-        """Newest funding seen since the start, by symbol."""
+        """Up to when funding is known from answers, by symbol."""
         self.held_alive: set[str] = set()
         """Markets on which a countdown of the exchange runs."""
         self.differs_since: dict[str, tuple[dict[str, str], Millis]] = {}

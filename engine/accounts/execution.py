@@ -14,10 +14,28 @@ from typing import assert_never
 
 import structlog
 
-from data.events import OrderAbsent, OrderAccepted, OrderCancelled, OrderRejected, OrderUnknown, OrderUpdate
+from data.events import (
+    OrderAbsent,
+    OrderAccepted,
+    OrderCancelled,
+    OrderRejected,
+    OrderUnknown,
+    OrderUpdate,
+    RejectReason,
+)
+from data.orders import Draft, Purpose
+from data.values import ZERO
 from engine.accounts.lanes import Lanes, lane_of
 from engine.clock import Clock
-from engine.exchanges.base import Accepted, Exchange, ExchangeUnavailable, Rejected, Submitted, Unknown
+from engine.exchanges.base import (
+    Accepted,
+    Exchange,
+    ExchangeUnavailable,
+    MarketUnknown,
+    Rejected,
+    Submitted,
+    Unknown,
+)
 from engine.exchanges.pacing import Counted, Lane, Limit, Pace
 from engine.outcome import CancelRequest
 from engine.risk import Approved
@@ -41,6 +59,12 @@ ARRIVAL_SECONDS = 8.0
 An exchange refuses a request that is older than its window of some five seconds.
 """
 
+DENIED_KEPT = 1_024
+"""Orders remembered as denied; one to be cancelled is asked off the book within a step of its denial."""
+
+BALANCE_SECONDS = 2.0
+"""How long the word of a refused closing sale may wait for what the account has; the next sale is for that much."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -61,6 +85,8 @@ class Execution:
         self._sending: set[str] = set()
         self._repeating: set[str] = set()
         self._unanswered: dict[str, int] = {}
+        self._denied: dict[str, None] = {}
+        """Orders that counted as absent and were not sent again: one to be cancelled all the same is asked for anew."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -82,6 +108,7 @@ class Execution:
         """Queue one order; ``distance`` from the market price ranks it among others."""
         draft = approved.draft
         self._queued.add(draft.client_id)
+        self._denied.pop(draft.client_id, None)
         lane = lane_of(draft)
         self._lanes.put(lane, draft.symbol, approved, distance)
         self._call(lane)
@@ -152,14 +179,43 @@ class Execution:
                 self._sending.discard(identity)
                 self._post(OrderAccepted(at=now, client_id=identity, exchange_id=answer.exchange_id))
             case Rejected():
-                self._sending.discard(identity)
-                self._post(OrderRejected(at=now, client_id=identity, reason=answer.reason, message=answer.message))
+                await self._rejected(approved.draft, answer)
             case Unknown():
                 log.warning("order_unknown", client_id=identity, reason=answer.message)
                 self._post(OrderUnknown(at=now, client_id=identity))
                 self._spawn(self._inquire(identity, approved.draft.symbol))
             case _:
                 assert_never(answer)
+
+    async def _rejected(self, draft: Draft, answer: Rejected) -> None:
+        lacks = answer.reason is RejectReason.INSUFFICIENT_BALANCE
+        # On a perpetual nothing but the position itself is needed to close it.
+        asks = lacks and draft.purpose is Purpose.CLOSE and not draft.reduce_only
+        available = await self._available(draft.symbol) if asks else None
+        self._sending.discard(draft.client_id)
+        self._post(
+            OrderRejected(
+                at=self._clock.now(),
+                client_id=draft.client_id,
+                reason=answer.reason,
+                message=answer.message,
+                available=available,
+            )
+        )
+
+    async def _available(self, symbol: str) -> Decimal | None:
+        """Return how much of the base of a spot market is free to be sold; None when the exchange does not say so."""
+        try:
+            async with asyncio.timeout(BALANCE_SECONDS):
+                market = await self._exchange.market(symbol)
+                held = await self._exchange.balances()
+        except (ExchangeUnavailable, MarketUnknown, TimeoutError) as error:
+            log.warning("balance_unknown", symbol=symbol, reason=repr(error))
+            return None
+        except Exception:
+            log.exception("balance_broke_off", symbol=symbol)
+            return None
+        return sum((each.free for each in held if (each.asset, each.wallet) == (market.base, market.kind)), ZERO)
 
     async def _submit(self, approved: Approved) -> Submitted:
         try:
@@ -186,6 +242,10 @@ class Execution:
         except Exception:
             # The order stays "cancelling"; the next reconcile finds it still open and asks again.
             log.exception("cancel_broke_off", client_id=request.client_id)
+        if request.client_id in self._denied:
+            # Of an order that is not there nobody will tell that it is gone.
+            del self._denied[request.client_id]
+            self.inquire(request.client_id, request.symbol)
         return True
 
     async def _cancel_again(self, request: CancelRequest) -> None:
@@ -217,5 +277,8 @@ class Execution:
             denials += 1
             if denials >= DENIALS and waited >= ARRIVAL_SECONDS:
                 self._sending.discard(identity)
+                self._denied[identity] = None
+                if len(self._denied) > DENIED_KEPT:
+                    del self._denied[next(iter(self._denied))]
                 self._post(OrderAbsent(at=self._clock.now(), client_id=identity))
                 return

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 from data.market import Market, MarketKind
 from data.values import ZERO, plain
@@ -19,7 +20,24 @@ from engine.state import Bot
 LOOKS = 5
 """Times to compare what is held with the books while fills keep coming; a later round compares again."""
 
+LITTLE = Decimal("0.01")
+"""The part of the money of perpetual bots that may be missing: it moves no liquidation by more than that."""
+
 Gap = dict[str, str]
+
+
+class Holding(NamedTuple):
+    """What bots say that an account holds of an asset, and what it does; less than ``least`` counts for nothing."""
+
+    asset: str
+    expected: Decimal
+    found: Decimal
+    least: Decimal
+
+    @property
+    def short(self) -> Decimal:
+        """Return what the account lacks; negative where it holds more."""
+        return self.expected - self.found
 
 
 async def find_gap(runner: Runner, account: Account, symbol: str, since: int | None = None) -> Gap:
@@ -32,7 +50,11 @@ async def find_gap(runner: Runner, account: Account, symbol: str, since: int | N
         return {}
     market = bots[0].market
     if market.perpetual:
-        return await _position_gap(runner, account, market, since) or await _drift(account, bots[0], since)
+        return (
+            await _position_gap(runner, account, market, since)
+            or await _wallet_gap(runner, account, market, since)
+            or await _drift(account, bots[0], since)
+        )
     return await _balance_gap(runner, account, market, since)
 
 
@@ -41,36 +63,68 @@ async def _balance_gap(runner: Runner, account: Account, market: Market, since: 
         active = [bot for bot in runner.engine.state.active_bots() if bot.spec.mode is account.mode]
         return [bot for bot in active if bot.market.base == market.base and not bot.market.perpetual]
 
-    async def found(since: int) -> Decimal:
+    async def look(since: int) -> Holding:
         held = [each for each in await account.statement.balances(since) if each.wallet is MarketKind.SPOT]
-        return sum((balance.total for balance in held if balance.asset == market.base), ZERO)
+        await runner.settled()
+        found = sum((balance.total for balance in held if balance.asset == market.base), ZERO)
+        return Holding(market.base, _base_of(holders()), found, market.filters.quantity_step)
 
     # More than the bots hold is the person's own.
-    return await _compare(runner, account, market, holders, found, since, surplus=False)
+    return await _compare(runner, account, holders, look, since, surplus=False)
 
 
 async def _position_gap(runner: Runner, account: Account, market: Market, since: int | None) -> Gap:
     def holders() -> list[Bot]:
         return traders(runner.engine.state, account.mode, market.symbol)
 
-    async def found(since: int) -> Decimal:
+    async def look(since: int) -> Holding:
         position = await _position(account, market.symbol, since)
-        return position.quantity if position else ZERO
+        await runner.settled()
+        found = position.quantity if position else ZERO
+        return Holding(market.symbol, _base_of(holders()), found, market.filters.quantity_step)
 
-    return await _compare(runner, account, market, holders, found, since, surplus=True)
+    return await _compare(runner, account, holders, look, since, surplus=True)
+
+
+async def _wallet_gap(runner: Runner, account: Account, market: Market, since: int | None) -> Gap:
+    """Return whether the wallet of perpetuals lacks money that bots count on: the less there is, the nearer are their
+    liquidations to what they believe.
+    """
+
+    def holders() -> list[Bot]:
+        active = [bot for bot in runner.engine.state.active_bots() if bot.spec.mode is account.mode]
+        return [bot for bot in active if bot.market.perpetual and bot.market.quote == market.quote]
+
+    async def look(since: int) -> Holding:
+        positions = {each.symbol: each for each in await account.statement.positions(since)}
+        balances = [each for each in await account.statement.balances(since) if each.wallet is market.kind]
+        await runner.settled()
+        expected = ZERO
+        for bot in holders():
+            # The wallet shows a position by what was paid for it, and fees in a third asset not at all.
+            position, books = positions.get(bot.market.symbol), bot.books
+            entry = position.entry_price if position is not None else ZERO
+            expected += books.cash + books.base * entry + books.fees_elsewhere
+        found = sum((each.total for each in balances if each.asset == market.quote), ZERO)
+        return Holding(market.quote, expected, found, max(expected, ZERO) * LITTLE)
+
+    return await _compare(runner, account, holders, look, since, surplus=False)
+
+
+def _base_of(bots: Sequence[Bot]) -> Decimal:
+    return sum((bot.books.base for bot in bots), ZERO)
 
 
 async def _compare(
     runner: Runner,
     account: Account,
-    market: Market,
     holders: Callable[[], Sequence[Bot]],
-    ask: Callable[[int], Awaitable[Decimal]],
+    look: Callable[[int], Awaitable[Holding]],
     since: int | None,
     *,
     surplus: bool,
 ) -> Gap:
-    """Return by how much the books differ from what ``ask`` finds; a ``surplus`` of the account counts too if asked.
+    """Return by how much the books differ from what ``look`` finds; a ``surplus`` of the account counts too if asked.
 
     Fills go on while the exchange is asked, and may be told of later than its balances show them. What differs counts
     only when no fill came to light from before the question until after it: an answer from before is looked at first,
@@ -79,12 +133,10 @@ async def _compare(
     for earlier in [since, *[None] * LOOKS] if since is not None else [None] * LOOKS:
         bots = holders()
         fills = sum(bot.books.fills for bot in bots)
-        found = await ask(account.statement.mark() if earlier is None else earlier)
-        await runner.settled()
-        held = sum((bot.books.base for bot in bots), ZERO)
-        short = held - found
+        holding = await look(account.statement.mark() if earlier is None else earlier)
+        short = holding.short
         # Less than one step cannot be traded anyway.
-        if (abs(short) if surplus else short) < market.filters.quantity_step:
+        if (abs(short) if surplus else short) < holding.least or not short:
             return {}
         if earlier is not None:
             continue
@@ -92,8 +144,8 @@ async def _compare(
             await recover_fills(runner, account, symbol)
         await runner.settled()
         if fills == sum(bot.books.fills for bot in bots):
-            asset = market.symbol if market.perpetual else market.base
-            return {"asset": asset, "expected": plain(held), "found": plain(found), "short": plain(short)}
+            told = {"expected": holding.expected, "found": holding.found, "short": short}
+            return {"asset": holding.asset, **{name: plain(value) for name, value in told.items()}}
     return {}
 
 

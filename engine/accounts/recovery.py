@@ -54,22 +54,37 @@ def post_lost(runner: Runner, fills: Iterable[Fill]) -> int:
 
 
 async def recover_funding(runner: Runner, account: Account, symbols: Collection[str]) -> None:
-    """Ask for funding settled since the last one seen and post it; one told twice is booked once, by its id."""
-    now, began = runner.clock.now(), dict[str, Millis]()
-    for bot in runner.engine.state.bots.values():
+    """Ask for funding that may be unknown on some markets and post it; one told twice is booked once, by its id."""
+    state, since = runner.engine.state, _funding_since(runner, account, symbols)
+    if not since:
+        return
+    told = await account.exchange.funding(since.keys(), min(since.values()))
+    for paid in told:
+        # All markets are asked from the earliest instant of any.
+        unasked = paid.at < since[paid.symbol]
+        if not unasked and not state.knows_funding(market_key(account.mode, paid.symbol), paid.id, paid.at):
+            runner.post(paid)
+    if told:
+        newest = max(paid.at for paid in told)
+        # What was settled on one market by then was settled on all: one without funding is not asked from its start on.
+        account.funded_at.update({symbol: max(newest, account.funded_at.get(symbol, newest)) for symbol in since})
+
+
+def _funding_since(runner: Runner, account: Account, symbols: Collection[str]) -> dict[str, Millis]:
+    """Return from when on funding may be unknown, by perpetual market that a bot is, or was lately, at work on."""
+    state, now, since = runner.engine.state, runner.clock.now(), dict[str, Millis]()
+    for bot in state.bots.values():
         symbol = bot.market.symbol
         ours = bot.spec.mode is account.mode and bot.market.perpetual and symbol in symbols
         if ours and lately_at_work(bot, now):
-            began[symbol] = min(bot.started_at, began.get(symbol, bot.started_at))
-    if not began:
-        return
-    since = min(max(started, account.funded_at.get(symbol, 0) - OVERLAP) for symbol, started in began.items())
-    for paid in await account.exchange.funding(began.keys(), since):
-        # What was settled before the bot began was settled for somebody else's position.
-        if paid.at >= began[paid.symbol]:
-            if paid.id not in runner.engine.state.payments:
-                runner.post(paid)
-            account.funded_at[paid.symbol] = max(paid.at, account.funded_at.get(paid.symbol, 0))
+            # What was settled before the bot began was settled for somebody else's position.
+            since[symbol] = min(bot.started_at, since.get(symbol, bot.started_at))
+    for symbol, began in since.items():
+        # A stream that tells of a payment says nothing about those before it; an answer tells them all.
+        answered = account.funded_at.get(symbol)
+        kept = state.funded_until.get(market_key(account.mode, symbol), began)
+        since[symbol] = max(began, kept if answered is None else answered - OVERLAP)
+    return since
 
 
 def _last_seen(state: EngineState, account: Account, symbol: str) -> Millis:

@@ -95,13 +95,14 @@ def _nudge(runner: Runner, account: Account) -> None:
     # A closing order or a protective stop that was refused or rejected would wait for ever: nobody else asks for them.
     now = runner.clock.now()
     for bot in runner.engine.state.active_bots():
-        stuck = bot.status is BotStatus.STOPPING and not bot.live
+        # The stop that guards a position rests until the position is closed.
+        stuck = bot.status is BotStatus.STOPPING and (bot.close_blocked or not bot.live)
         if bot.spec.mode is account.mode and (stuck or bot.protect_blocked):
             advice = Advice(
                 agent="reconcile",
                 what=OrdersAdvised(bot=bot.id),
                 confidence=ONE,
-                reason="the bot is stopping and nothing rests" if stuck else "the protective stop is missing",
+                reason="the bot is stopping and nothing is under way" if stuck else "the protective stop is missing",
                 evidence={},
                 expires_at=now + NUDGE_LIFETIME,
             )

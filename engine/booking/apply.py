@@ -41,7 +41,7 @@ from data.events import (
     TickerMoved,
 )
 from data.orders import Order, OrderStatus, Purpose
-from data.values import ZERO, Side, plain
+from data.values import ZERO, Millis, Side, plain
 from engine.booking.arming import apply_arming
 from engine.booking.controls import apply_control
 from engine.booking.fills import apply_fill
@@ -103,7 +103,7 @@ def _updated(state: EngineState, order: Order, event: OrderUpdate) -> Change:
         case OrderRejected():
             return _rejected(state, order, event)
         case OrderAbsent():
-            return _absent(state, order)
+            return _absent(state, order, event.at)
         case OrderCancelled():
             return _ended(state, order, event)
         case OrderFilled():
@@ -138,15 +138,28 @@ def _rejected(state: EngineState, order: Order, event: OrderRejected) -> Change:
         return Change(bot=bot, order=order, rule=Rule.STOP_BOT, inputs=inputs)
     if order.draft.purpose is Purpose.PROTECT:
         return _unprotected(bot, order, event, inputs)
+    if order.draft.slot < 0:
+        bot.retry_later(event.at)
+        if event.reason is RejectReason.INSUFFICIENT_BALANCE:
+            bot.sellable = _left(state, bot, event)
+        return Change(bot=bot, order=order, rule=Rule.ORDER_REJECTED, inputs=inputs)
     slot = bot.slot(order.draft.slot)
     if slot is None:
-        bot.close_blocked = True
         return Change(bot=bot, order=order, rule=Rule.ORDER_REJECTED, inputs=inputs)
     if event.reason is RejectReason.WOULD_TAKE:
         slot.crossed, slot.waiting = slot.crossed + 1, True
         return Change(bot=bot, slot=slot, order=order, rule=Rule.PRICE_CROSSED, inputs=inputs)
     slot.blocked = True
     return Change(bot=bot, slot=slot, order=order, rule=Rule.ORDER_REJECTED, inputs=inputs)
+
+
+def _left(state: EngineState, bot: Bot, event: OrderRejected) -> Decimal | None:
+    """Return the base that an account with too little of it has: as it said, or as the books were last compared."""
+    if bot.market.perpetual or event.available is not None:
+        return event.available
+    lacking, place = f"{bot.market.base} ", market_key(bot.spec.mode, bot.market.symbol)
+    found = (each for each in state.reconciled.get(place, ()) if each.startswith(lacking))
+    return next((bot.books.base - Decimal(each.removeprefix(lacking)) for each in found), None)
 
 
 def _unprotected(bot: Bot, order: Order, event: OrderRejected, inputs: list[Input]) -> Change:
@@ -158,7 +171,12 @@ def _unprotected(bot: Bot, order: Order, event: OrderRejected, inputs: list[Inpu
     return Change(bot=bot, order=order, rule=Rule.ORDER_REJECTED, inputs=inputs)
 
 
-def _absent(state: EngineState, order: Order) -> Change:
+def _absent(state: EngineState, order: Order, at: Millis) -> Change:
+    if order.status is OrderStatus.OPEN:
+        # It was told of before, so whoever denies it may be behind: it may rest, and another beside it would be one too
+        # many. Once it is asked off the book, a denial is good enough.
+        order.status = OrderStatus.CANCELLING
+        return Change(order=order, recancel=True)
     never_seen = order.status in (OrderStatus.INTENDED, OrderStatus.UNKNOWN) and not order.exchange_id
     bot = state.bots[order.draft.bot]
     if never_seen and order.draft.purpose is Purpose.INITIAL and bot.status is BotStatus.STARTING:
@@ -174,7 +192,7 @@ def _absent(state: EngineState, order: Order) -> Change:
     if never_seen and order.draft.purpose is Purpose.CLOSE:
         order.status = OrderStatus.INTENDED
         return Change(order=order, rule=Rule.RETRY_SAME_ID, resend=True)
-    return _cancelled(state, order, OrderStatus.CANCELLED)
+    return _cancelled(state, order, OrderStatus.CANCELLED, at)
 
 
 def _worse(state: EngineState, order: Order) -> str | None:
@@ -189,7 +207,7 @@ def _worse(state: EngineState, order: Order) -> str | None:
 
 def _ended(state: EngineState, order: Order, event: OrderCancelled) -> Change:
     if event.filled is None or event.filled <= order.filled:
-        return _cancelled(state, order, OrderStatus.CANCELLED)
+        return _cancelled(state, order, OrderStatus.CANCELLED, event.at)
     if order.ended is not None:
         return IGNORED
     # Whatever replaces it now would trade again what it has traded already.
@@ -197,13 +215,17 @@ def _ended(state: EngineState, order: Order, event: OrderCancelled) -> Change:
     return BOOKED
 
 
-def _cancelled(state: EngineState, order: Order, status: OrderStatus) -> Change:
+def _cancelled(state: EngineState, order: Order, status: OrderStatus, at: Millis) -> Change:
     asked = order.status is OrderStatus.CANCELLING
     release(state, order, status)
     bot = state.bots[order.draft.bot]
     if order.draft.slot < 0 and not asked:
         # A market order that found nobody to trade with would be sent again at once, and again; it waits for a tick.
-        bot.waiting = True
+        # One that found nobody at all, or only the account's own orders, waits longer each time.
+        if order.filled > ZERO or order.draft.purpose is Purpose.PROTECT:
+            bot.waiting = True
+        else:
+            bot.retry_later(at)
     if order.draft.purpose is Purpose.PROTECT:
         # What it stood in the way of may be laid now.
         bot.protect_blocked = False

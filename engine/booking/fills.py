@@ -41,6 +41,8 @@ def _book(state: EngineState, order: Order, fill: Fill, *, resting: bool) -> Cha
     slot = bot.slot(draft.slot)
     if slot is not None:
         slot.crossed, slot.waiting, slot.blocked = 0, False, False
+    elif draft.purpose in (Purpose.INITIAL, Purpose.CLOSE):
+        bot.failures, bot.sellable = 0, None
     if resting:
         bot.rest(draft, -fill.quantity)
     sound = _book_side(bot, slot, order, fill)

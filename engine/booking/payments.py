@@ -8,7 +8,7 @@ from typing import assert_never
 from data.events import AccountUpdate, BalanceMoved, FundingPaid
 from data.values import ONE, ZERO
 from engine.rules.change import BOOKED, IGNORED, Change
-from engine.state import EngineState
+from engine.state import EngineState, market_key
 
 
 def apply_payment(state: EngineState, event: AccountUpdate) -> Change:
@@ -23,11 +23,12 @@ def apply_payment(state: EngineState, event: AccountUpdate) -> Change:
 
 
 def _funded(state: EngineState, event: FundingPaid) -> Change:
-    at, market = event.at, (event.symbol, event.mode)
-    there = [bot for bot in state.bots.values() if (bot.market.symbol, bot.spec.mode) == market]
+    at, market = event.at, market_key(event.mode, event.symbol)
+    there = [bot for bot in state.bots.values() if market_key(bot.spec.mode, bot.market.symbol) == market]
     held = [bot for bot in there if bot.started_at <= at and (bot.stopped_at is None or at <= bot.stopped_at)]
-    if not held or not state.first_told(event.id, held[-1].id):
+    if not held or state.knows_funding(market, event.id, at):
         return IGNORED
+    state.keep_funding(market, event.id, at)
     bot = held[-1]
     bot.books.cash += event.amount
     bot.books.funding += event.amount

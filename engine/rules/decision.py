@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from itertools import islice
 
 from data.advice import TradingState
@@ -159,7 +160,7 @@ def _excess(state: EngineState, bot: Bot, slots: Iterable[Slot]) -> list[str]:
 def _initial(state: EngineState, bot: Bot, allowed: Iterable[Side]) -> Iterator[Draft]:
     """Yield the market order of initial inventory that has neither arrived nor been sent."""
     side = Side.SELL if bot.spec.direction is Direction.SHORT else Side.BUY
-    if bot.status is not BotStatus.STARTING or side not in allowed or bot.waiting:
+    if bot.status is not BotStatus.STARTING or side not in allowed or bot.waiting or bot.close_blocked:
         return
     if any(order.draft.purpose is Purpose.INITIAL for order in state.live_orders(bot)):
         return
@@ -199,10 +200,7 @@ def _wind_down(state: EngineState, bot: Bot, at: Millis) -> Wish:
     if bot.sell_on_stop and quantity > ZERO:
         if bot.close_blocked or bot.waiting:
             return _guarded(state, bot, Wish())
-        filters = bot.market.filters
-        if filters.most_at_market is not None:
-            # What is more than one order may sell is sold by the next ones.
-            quantity = min(quantity, floor_to(filters.most_at_market, filters.quantity_step))
+        quantity = _at_once(bot, quantity, price)
         side = Side.SELL if bot.books.base > ZERO else Side.BUY
         return Wish(drafts=[bot.whole_draft(side, Purpose.CLOSE, price, quantity)])
     if live:
@@ -216,12 +214,26 @@ def _wind_down(state: EngineState, bot: Bot, at: Millis) -> Wish:
     return Wish(alternatives=kept, completed=True)
 
 
+def _at_once(bot: Bot, quantity: Decimal, price: Decimal) -> Decimal:
+    """Return how much of ``quantity`` one closing order is for; the next ones are for the rest."""
+    filters = bot.market.filters
+    if bot.sellable is not None:
+        # All of it would be refused once more. What is too little for an order may have become more by now.
+        there = floor_to(bot.sellable, filters.quantity_step)
+        enough = there > ZERO and there >= filters.min_quantity and there * price >= filters.min_notional
+        quantity = min(quantity, there) if enough else quantity
+    most = filters.most_at_market
+    return quantity if most is None else min(quantity, floor_to(most, filters.quantity_step))
+
+
 # -- ticks
 
 
 def judge(state: EngineState, bot: Bot, ticker: Ticker, at: Millis) -> Verdict | None:
     """Return what ``ticker`` changes for ``bot``, booked already; None when it changes nothing."""
     waited, bot.waiting = bot.waiting, False
+    if bot.due(at):
+        waited, bot.close_blocked, bot.retry_at = True, False, None
     found = None
     if bot.status in (BotStatus.STARTING, BotStatus.RUNNING, BotStatus.PAUSED):
         # What has arrived of the inventory can be lost like any other; a range is left only by a grid that is complete.

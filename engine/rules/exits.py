@@ -47,7 +47,7 @@ def exit_price(bot: Bot, trigger: Trigger, *, gain: bool) -> Decimal | None:
 
 def quiet_band(bot: Bot, limits: RiskLimits) -> tuple[Decimal, Decimal]:
     """Return the open price interval in which no tick can change anything for ``bot``; (0, 0) when every tick may."""
-    if bot.waiting:
+    if bot.waiting or bot.retry_at is not None:
         return ZERO, ZERO
     if bot.status is BotStatus.RUNNING:
         for slot in bot.slots:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from data.grids import Direction, MarginMode, TriggerKind
 from data.limits import RiskLimits
-from data.orders import Draft, Order, OrderStatus, Purpose
+from data.orders import PROTECTION, Draft, Order, OrderKey, OrderStatus, Purpose, client_id
 from data.values import ONE, ZERO, Side, round_to
 from engine.grid.liquidation import isolated_cash, liquidation_price
 from engine.grid.window import BOUNDLESS
@@ -171,10 +171,26 @@ def protection(state: EngineState, bot: Bot) -> tuple[list[str], list[Draft]]:
     laid = [order for order in live if order.status is not OrderStatus.CANCELLING]
     keep = next((order for order in laid if wanted is not None and _serves(order, *wanted)), None)
     cancels = [order.draft.client_id for order in laid if order is not keep]
-    if wanted is None or keep is not None or bot.protect_blocked or bot.waiting:
+    if wanted is None:
+        # Whatever was refused was to guard a position that is gone.
+        bot.protect_blocked = False
         return cancels, []
     side, trigger = wanted
+    # Exchanges hold one such stop per side: the next may leave only after the end of this one, which asks again.
+    occupied = any(order.draft.side is side for order in live)
+    if occupied or bot.waiting or (bot.protect_blocked and _refused(state, bot, side, trigger)):
+        return cancels, []
     return cancels, [bot.whole_draft(side, Purpose.PROTECT, trigger, abs(bot.books.base))]
+
+
+def _refused(state: EngineState, bot: Bot, side: Side, trigger: Decimal) -> bool:
+    """Return whether the stop that is wanted is the one that was refused; another one is another question."""
+    cycle = bot.protect_cycle.get(side, 0)
+    last = state.finished.get(client_id(OrderKey(bot.id, bot.version, PROTECTION, side, cycle), bot.tag))
+    if last is None:
+        # One that risk refused has a number and never became an order.
+        return cycle > 0
+    return last.order.status is OrderStatus.REJECTED and _serves(last.order, side, trigger)
 
 
 def _serves(order: Order, side: Side, trigger: Decimal) -> bool:

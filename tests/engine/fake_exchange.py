@@ -68,7 +68,7 @@ class FakeExchange(SpotOnly, Blind):
         self.down = False
         """While set, nothing is answered."""
         self.gate = asyncio.Event()
-        self.stolen = D(0)
+        self.stolen = self.withdrawn = D(0)
         """Base that somebody else took out of the account."""
         self.slow_fills: list[Fill] = []
         """Fills that happen while balances are asked for."""
@@ -132,6 +132,8 @@ class FakeExchange(SpotOnly, Blind):
     def _wait_for(self, draft: Draft) -> Submitted:
         if self.refusing_stops:
             return Rejected(client_id=draft.client_id, reason=RejectReason.OTHER, message="too many stops")
+        if any(waiting.side is draft.side for waiting in self.stops.values()):
+            return Rejected(client_id=draft.client_id, reason=RejectReason.OTHER, message="one waits on this side")
         self.stops[draft.client_id] = OrderReport(
             client_id=draft.client_id,
             exchange_id=f"s{len(self.submits)}",
@@ -173,7 +175,12 @@ class FakeExchange(SpotOnly, Blind):
         self._answering()
         held = self.matching.balances()
         if self.traded.perpetual:
-            return [Balance(b.asset, b.free, b.locked, MarketKind.PERPETUAL) for b in held if b.asset != "AAA"]
+            taken = {"USDT": self.withdrawn}
+            return [
+                Balance(b.asset, b.free - taken.get(b.asset, 0), b.locked, MarketKind.PERPETUAL)
+                for b in held
+                if b.asset != "AAA"
+            ]
         return [Balance(b.asset, b.free - (self.stolen if b.asset == "AAA" else 0), b.locked) for b in held]
 
     async def positions(self) -> Sequence[Position]:

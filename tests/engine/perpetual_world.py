@@ -41,6 +41,7 @@ from engine.rules.protection import liquidations
 from engine.state import Bot, EngineState, freeze, thaw
 from engine.views import BotStatus, Danger
 from tests.engine.futures import GRID, MARKET, SYMBOL, Flow, quote
+from tests.engine.retries import Retries
 
 D = Decimal
 LIMITS = RiskLimits(stale_millis=1 << 50)
@@ -57,6 +58,9 @@ class PerpetualWorld:
         self.flows: dict[int, Flow] = {}
         self.sent: set[str] = set()
         self.delivered: list[Fill] = []
+        self.refused: set[tuple[int, Side]] = set()
+        """Bots, and the side, whose stop the exchange refused while it was wanted; until another one leaves."""
+        self.retries = Retries()
         self.seen: set[str] = set()
         """What has happened at all, so that a test can tell that it was put to the test."""
         self.moves: tuple[Callable[[int, int], None], ...] = (
@@ -103,6 +107,7 @@ class PerpetualWorld:
             self._check_approved(approved.draft, outcome)
         if outcome.decisions:
             self._check_stops()
+        self.retries.watch(self.state, event, outcome, LIMITS.stale_millis)
         return outcome
 
     def _check_books(self, bot: Bot, flow: Flow) -> None:
@@ -135,6 +140,8 @@ class PerpetualWorld:
         bot = self.state.bots[draft.bot]
         base, closing = bot.books.base, draft.purpose in (Purpose.CLOSE, Purpose.PROTECT)
         assert draft.reduce_only is closing
+        if draft.purpose is Purpose.PROTECT:
+            self.refused.discard((bot.id, draft.side))
         resting = bot.offered if draft.side is Side.SELL else bot.bidding
         shrinks = draft.side.sign * base < ZERO and resting <= abs(base)
         self.seen.add(f"approved {draft.purpose} {'shrinks' if shrinks else 'grows'}")
@@ -161,14 +168,18 @@ class PerpetualWorld:
         for bot in self.state.bots.values():
             stops = [order for order in self.state.live_orders(bot) if order.draft.purpose is Purpose.PROTECT]
             laid = [order for order in stops if order.status is not OrderStatus.CANCELLING]
+            sides = [order.draft.side for order in stops]
+            # Sent beside one that still rests, a second one of its side is refused.
+            assert len(sides) == len(set(sides)), "two stops of one side are under way"
             assert len(laid) <= 1
             if bot.status not in (BotStatus.STARTING, BotStatus.RUNNING, BotStatus.PAUSED):
                 continue
             base = bot.books.base
             assert all(order.draft.side.sign * base < ZERO for order in laid)
             assert all(order.draft.type is OrderType.STOP_MARKET for order in laid)
-            missing = not laid and base != ZERO and len(stops) < MARKET.filters.max_stops
-            if missing and not bot.protect_blocked and not bot.waiting:
+            side = Side.SELL if base > ZERO else Side.BUY
+            missing = base != ZERO and side not in sides and len(stops) < MARKET.filters.max_stops
+            if missing and not bot.waiting and not (bot.protect_blocked and (bot.id, side) in self.refused):
                 found = liquidations(bot)
                 assert (found.low if base > ZERO else found.high) is None, "nothing guards the position"
 
@@ -273,6 +284,8 @@ class PerpetualWorld:
             order = live[a % len(live)]
             if order.draft.type is OrderType.MARKET and reason is RejectReason.WOULD_TAKE:
                 reason = RejectReason.REDUCE_ONLY
+            if order.draft.purpose is Purpose.PROTECT and order.status is not OrderStatus.CANCELLING:
+                self.refused.add((order.draft.bot, order.draft.side))
             self.step(OrderRejected(at=self.now, client_id=order.draft.client_id, reason=reason, message="no"))
 
     def unknown(self, a: int, b: int) -> None:

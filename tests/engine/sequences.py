@@ -19,11 +19,9 @@ from data.events import (
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
-    OrderRejected,
     OrderUnknown,
     PauseBot,
     Reconciled,
-    RejectReason,
     ResumeBot,
     SetOutOfRange,
     SetStopLoss,
@@ -46,6 +44,7 @@ from engine.risk import RiskLimits
 from engine.state import Bot, EngineState, freeze, thaw
 from tests.engine.flows import MARKETS, Flow, cost_of
 from tests.engine.reshapes import changed, moving, reshaping, watched
+from tests.engine.retries import Retries, rejection
 
 D = Decimal
 LIMITS = RiskLimits(
@@ -69,6 +68,7 @@ class World:
         self.sent: set[str] = set()
         """Client ids the exchange may know, from its first word on."""
         self.plans = 0
+        self.retries = Retries()
         self.refusals: Counter[str] = Counter()
         self.checkpoints: list[bytes] = []
         self.moves: tuple[Callable[[int, int], None], ...] = (
@@ -107,6 +107,7 @@ class World:
         for refused in outcome.refused:
             self.refusals[refused.code] += 1
         self._check_approved(outcome)
+        self.retries.watch(self.state, event, outcome, self.limits.stale_millis)
         return outcome
 
     def _check_bot(self, bot: Bot) -> None:
@@ -159,7 +160,10 @@ class World:
             assert draft.price % filters.price_tick == ZERO
             assert abs(draft.price / ticker.last - 1) * 100 <= limits.price_band_percent
         live = list(self.state.orders.values())
-        assert len([order for order in live if order.draft.symbol == draft.symbol]) <= filters.max_orders
+        # Bots that began before and after a change of the rules may count to different numbers.
+        there = [each.market for each in self.state.active_bots(draft.symbol)]
+        most = max(market.filters.max_orders for market in there)
+        assert len([order for order in live if order.draft.symbol == draft.symbol]) <= most
         mine = [order for order in live if order.draft.bot == bot.id and order.draft.side is draft.side]
         if draft.side is Side.SELL:
             assert sum((order.remaining for order in mine), ZERO) <= bot.books.base
@@ -374,11 +378,7 @@ class World:
         """Reject an order the exchange has never confirmed."""
         order = self._pick(a)
         if order is not None and order.draft.client_id not in self.sent:
-            reasons = (RejectReason.WOULD_TAKE, RejectReason.WOULD_TAKE, *RejectReason)
-            reason = reasons[b % len(reasons)]
-            if order.draft.type is OrderType.MARKET and reason is RejectReason.WOULD_TAKE:
-                reason = RejectReason.INSUFFICIENT_BALANCE
-            self.step(OrderRejected(at=self.now, client_id=order.draft.client_id, reason=reason, message="no"))
+            self.step(rejection(order, self.now, b, a))
 
     def unknown(self, a: int, b: int) -> None:
         """Leave a submit without an answer."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import msgspec
+import pytest
 
 from data.advice import TradingState
 from data.decisions import Rule
@@ -24,9 +26,11 @@ from data.events import (
 from data.grids import Direction, Trigger, TriggerKind
 from data.orders import Draft, OrderStatus, OrderType, Purpose, RefusalCode, Refused
 from data.values import ZERO, Mode, Side
+from engine.exchanges.base import Rejected
 from engine.risk import check
 from engine.rules.protection import liquidations
 from engine.views import BotStatus, Danger
+from tests.engine.exchanges.live import Perpetual, opened, stop
 from tests.engine.futures import MARKET, SYMBOL
 from tests.engine.perpetual_desk import LIMITS, NOW, Desk
 
@@ -123,6 +127,7 @@ def test_the_stop_follows_a_stop_loss_at_a_price() -> None:
     desk = Desk(Direction.LONG)
     (before,) = desk.drafts(Purpose.PROTECT)
     desk.engine.step(SetStopLoss(at=NOW, by="t", bot=1, trigger=Trigger(TriggerKind.PRICE, D("85.55"))))
+    desk.clear()
     (after,) = desk.drafts(Purpose.PROTECT)
     assert (after.price, after.client_id) == (D("85.55"), "bt-1-1-ps2")
     assert before.client_id != after.client_id
@@ -164,6 +169,29 @@ def test_a_stop_that_was_reached_before_it_was_laid_closes_at_once() -> None:
     assert outcome.decisions[0].rule is Rule.STOP_LOSS
     desk.clear()
     assert [draft.side for draft in desk.drafts(Purpose.CLOSE)] == [Side.SELL]
+
+
+@pytest.mark.parametrize("status", [BotStatus.STARTING, BotStatus.RUNNING, BotStatus.PAUSED])
+async def test_what_a_real_exchange_says_of_a_stop_that_is_reached_closes_the_position(
+    status: BotStatus, tmp_path: Path
+) -> None:
+    async with opened(Perpetual(tmp_path)) as venue:
+        # A sale above the mark price.
+        answer = await venue.exchange.submit(stop(venue.symbol, "120"))
+        venue.server.mistakes.clear()
+    assert isinstance(answer, Rejected)
+    desk = Desk(Direction.LONG, complete=status is not BotStatus.STARTING)
+    if status is BotStatus.STARTING:
+        (initial,) = desk.drafts(Purpose.INITIAL)
+        desk.fill(initial, initial.quantity / 2)
+    elif status is BotStatus.PAUSED:
+        desk.engine.step(PauseBot(at=NOW, by="t", bot=1))
+    assert desk.bot.status is status
+    (guard,) = desk.drafts(Purpose.PROTECT)
+    desk.engine.step(OrderRejected(at=NOW, client_id=guard.client_id, reason=answer.reason, message=answer.message))
+    desk.clear()
+    assert (desk.bot.status, desk.bot.stop_reason) == (BotStatus.STOPPING, StopReason.STOP_LOSS)
+    assert [draft.quantity for draft in desk.drafts(Purpose.CLOSE)] == [desk.bot.books.base]
 
 
 # -- the gate

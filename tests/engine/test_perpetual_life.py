@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from decimal import Decimal
 
 import msgspec
@@ -22,9 +23,11 @@ from data.events import (
 from data.grids import Direction, Trigger, TriggerKind
 from data.orders import Purpose
 from data.values import ZERO, Mode, Side
+from engine.core import Engine
+from engine.state import KEEP_FUNDING, freeze, thaw
 from engine.views import BotStatus
 from tests.engine.futures import GRID, MARKET, SYMBOL
-from tests.engine.perpetual_desk import NOW, Desk
+from tests.engine.perpetual_desk import LIMITS, NOW, Desk
 
 D = Decimal
 
@@ -166,6 +169,42 @@ def test_a_percent_loss_that_funding_made_fires_without_a_position() -> None:
 
 
 # -- funding
+
+
+def settled(number: int, amount: str = "-0.01", **changes: object) -> FundingPaid:
+    """Return the payment settled ``number`` hours after the start."""
+    event = FundingPaid(at=NOW + number * 3_600_000, id=f"f{number}", symbol=SYMBOL, mode=Mode.SHADOW, amount=D(amount))
+    return msgspec.structs.replace(event, **changes)
+
+
+def test_funding_is_booked_once_however_long_ago_that_was() -> None:
+    desk, count = Desk(Direction.LONG), 3 * KEEP_FUNDING
+    for number in range(count):
+        assert desk.engine.step(settled(number)).sequence > 0
+    order = list(range(count))
+    random.Random(5).shuffle(order)
+    again = Engine(LIMITS, thaw(freeze(desk.engine.state)))
+    for engine in (desk.engine, again):
+        assert [number for number in order if engine.step(settled(number)).sequence] == []
+        assert engine.state.bots[1].books.funding == count * D("-0.01")
+        assert [len(kept) for kept in engine.state.funding.values()] == [KEEP_FUNDING]
+
+
+def test_funding_told_late_is_booked_as_long_as_it_can_be_told_from_what_is() -> None:
+    desk = Desk(Direction.LONG)
+    for number in range(1, KEEP_FUNDING):
+        desk.engine.step(settled(number))
+    assert desk.engine.step(settled(0)).sequence > 0
+    desk.engine.step(settled(KEEP_FUNDING))
+    assert desk.bot.books.funding == (KEEP_FUNDING + 1) * D("-0.01")
+    assert desk.engine.step(settled(0)).sequence == 0
+
+
+def test_funding_that_an_older_version_booked_is_not_booked_again() -> None:
+    desk = Desk(Direction.LONG)
+    desk.engine.state.payments["f3"] = 1
+    assert desk.engine.step(settled(3)).sequence == 0
+    assert desk.engine.step(settled(4)).sequence > 0
 
 
 def test_funding_is_booked_once_to_the_bot_that_held_the_position() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from data.events import StopBot
 from tests.engine.sequences import LIMITS, World
 
 FREE = msgspec.structs.replace(LIMITS, max_order_notional=None, max_total_exposure=None, price_band_percent=Decimal(80))
@@ -42,3 +43,22 @@ def test_long_sequences_keep_every_promise(seed: int) -> None:
         world.move(chance.randrange(len(world.moves)), chance.randint(0, 1000), chance.randint(0, 1000))
     world.check_replay()
     assert world.state.sequence > 20
+
+
+def test_closing_orders_that_are_refused_are_tried_again_while_prices_come() -> None:
+    refused = 0
+    for seed in range(12):
+        chance = random.Random(seed)
+        world = World(FREE)
+        world.start(seed, chance.randint(0, 1000))
+        for _ in range(60):
+            world.move(chance.randrange(len(world.moves)), chance.randint(0, 1000), chance.randint(0, 1000))
+        for bot in list(world.state.active_bots()):
+            world.step(StopBot(at=world.now, by="t", bot=bot.id, sell=True))
+        for _ in range(150):
+            world.now += chance.choice((100, 2_000, 31_000))
+            move = chance.choice((world.tick, world.tick, world.reject, world.cancelled))
+            move(chance.randint(0, 1000), chance.randint(0, 1000))
+        refused += world.retries.seen
+        world.check_replay()
+    assert refused > 50

@@ -13,6 +13,7 @@ from data.events import (
     BalanceMoved,
     DisarmMode,
     Event,
+    OrderAccepted,
     OrderCancelled,
     OrderRejected,
     RecentreBot,
@@ -27,9 +28,10 @@ from data.events import (
 )
 from data.grids import Direction, GridSpec, OutOfRange, Recentring, Spacing, Trigger, TriggerKind
 from data.market import Ticker
-from data.orders import Purpose
+from data.orders import Draft, OrderStatus, Purpose
 from data.values import ZERO, Mode, Side
 from engine.core import Engine
+from engine.outcome import Outcome
 from engine.recording import entry_of, rebuild
 from engine.rules.protection import liquidations
 from engine.rules.recentring import around
@@ -208,16 +210,57 @@ def test_an_exit_is_reached_although_an_order_waits_for_its_price() -> None:
     assert desk.bot.stop_reason is StopReason.STOP_LOSS
 
 
-def test_a_stop_that_its_predecessor_stood_in_the_way_of_is_laid_once_that_is_gone() -> None:
+def moved_stop(desk: Desk, price: int) -> Outcome:
+    return desk.engine.step(SetStopLoss(at=NOW, by="t", bot=1, trigger=Trigger(TriggerKind.PRICE, D(price))))
+
+
+def refuse(desk: Desk, draft: Draft, message: str = "one exists") -> Outcome:
+    event = OrderRejected(at=NOW, client_id=draft.client_id, reason=RejectReason.OTHER, message=message)
+    return desk.engine.step(event)
+
+
+def test_a_stop_leaves_only_once_its_predecessor_of_the_same_side_is_gone() -> None:
     desk = Desk(Direction.LONG)
     (old,) = desk.drafts(Purpose.PROTECT)
-    desk.engine.step(SetStopLoss(at=NOW, by="t", bot=1, trigger=Trigger(TriggerKind.PRICE, D(85))))
+    desk.engine.step(OrderAccepted(at=NOW, client_id=old.client_id, exchange_id="1"))
+    moved = moved_stop(desk, 85)
+    assert [each.client_id for each in moved.cancels] == [old.client_id]
+    assert moved.approved == (), "both travel at once, and the exchange holds one per side"
+    assert not any(each.draft.purpose is Purpose.PROTECT for each in moved_stop(desk, 84).approved)
+    ended = desk.engine.step(OrderCancelled(at=NOW, client_id=old.client_id))
+    assert [each.draft.price for each in ended.approved] == [D(84)]
+
+
+def test_a_stop_on_the_other_side_waits_for_nobody() -> None:
+    desk = Desk(Direction.NEUTRAL)
+    desk.fill(desk.order(4, Side.BUY))
+    (below,) = desk.drafts(Purpose.PROTECT)
+    desk.fill(desk.order(5, Side.SELL), D("0.01"))
+    desk.fill(desk.order(6, Side.SELL))
+    (above,) = desk.drafts(Purpose.PROTECT)
+    assert (below.side, above.side) == (Side.SELL, Side.BUY)
+    assert desk.engine.state.orders[below.client_id].status is OrderStatus.CANCELLING
+
+
+def test_a_stop_refused_while_it_was_to_be_replaced_holds_up_no_other() -> None:
+    desk = Desk(Direction.LONG)
+    (old,) = desk.drafts(Purpose.PROTECT)
+    moved_stop(desk, 85)
+    assert [each.draft.price for each in refuse(desk, old).approved] == [D(85)]
     (new,) = desk.drafts(Purpose.PROTECT)
-    reason = RejectReason.OTHER
-    desk.engine.step(OrderRejected(at=NOW, client_id=new.client_id, reason=reason, message="one exists"))
-    assert desk.drafts(Purpose.PROTECT) == []
-    desk.engine.step(OrderCancelled(at=NOW, client_id=old.client_id))
-    assert [draft.price for draft in desk.drafts(Purpose.PROTECT)] == [D(85)]
+    assert refuse(desk, new).approved == (), "what was refused is not asked again at once"
+    assert [each.draft.price for each in moved_stop(desk, 84).approved] == [D(84)], "another one is another question"
+
+
+def test_a_stop_refused_for_a_position_that_is_gone_leaves_the_next_position_guarded() -> None:
+    desk = Desk(Direction.NEUTRAL)
+    desk.fill(desk.order(4, Side.BUY))
+    (old,) = desk.drafts(Purpose.PROTECT)
+    desk.fill(desk.order(4, Side.SELL))
+    assert desk.bot.books.base == ZERO
+    refuse(desk, old, "nothing is open")
+    desk.fill(desk.order(4, Side.BUY))
+    assert [draft.side for draft in desk.drafts(Purpose.PROTECT)] == [Side.SELL]
 
 
 def test_a_recentring_that_does_not_pay_is_not_weighed_again_at_every_tick() -> None:

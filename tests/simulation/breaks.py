@@ -108,6 +108,17 @@ class _IgnoresLateFills(Runner):
             super().post(event)
 
 
+class _BelievesDenials(Runner):
+    """Takes an order for gone once it is denied, though the stream told of it."""
+
+    def post(self, event: Event | StreamRestored) -> None:
+        if isinstance(event, OrderAbsent):
+            known = self.engine.state.orders.get(event.client_id)
+            if known is not None and known.exchange_id:
+                event = OrderCancelled(at=event.at, client_id=event.client_id)
+        super().post(event)
+
+
 class _NoOverlap(SimulatedExchange):
     """Reads the trades on from the last one read, as if they were listed in order."""
 
@@ -165,6 +176,7 @@ BREAKS: dict[str, Parts] = {
     "forget-partial-fills": Parts(runner=_ForgetsPartialFills),
     "book-fills-twice": Parts(runner=_BooksTwice),
     "ignore-late-fills": Parts(runner=_IgnoresLateFills),
+    "believe-denials": Parts(runner=_BelievesDenials),
     "no-overlap": Parts(adapter=_NoOverlap),
     "trust-the-stream": Parts(reach=_connect_only, compare=_nothing, attend=_nothing),
     "forget-after-crash": Parts(reach=_forget_unsure),

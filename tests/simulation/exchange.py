@@ -8,10 +8,10 @@ from typing import TypeVar
 
 import msgspec
 
-from data.events import FundingPaid, TickerMoved
+from data.events import FundingPaid, OrderAccepted, RejectReason, TickerMoved
 from data.grids import MarginMode
 from data.market import Candle, Market, Ticker
-from data.orders import Fill
+from data.orders import Draft, Fill, Purpose
 from data.values import Millis, Mode
 from engine.exchanges.base import (
     Balance,
@@ -20,6 +20,7 @@ from engine.exchanges.base import (
     MarketUnknown,
     OrderReport,
     Position,
+    Rejected,
     SpotOnly,
     StreamRestored,
     Submitted,
@@ -45,6 +46,10 @@ class SimulatedExchange(SpotOnly, Blind):
         self._truth, self._weather, self._time, self._clock = truth, weather, time, clock
         self._emit: Emit | None = None
         self._subscribed: frozenset[str] = frozenset()
+        self._told: set[str] = set()
+        """Orders that the stream has told of."""
+        self._behind: dict[str, float] = {}
+        """Until when orders are denied, by client id; those that were asked for and are not, until never."""
         self.dead = False
 
     # -- streams
@@ -86,6 +91,8 @@ class SimulatedExchange(SpotOnly, Blind):
     def _tell(self, event: Happening | TickerMoved | StreamRestored) -> None:
         if not self.dead and self._emit is not None:
             self._emit(self._stamped(event))
+            if isinstance(event, OrderAccepted):
+                self._told.add(event.client_id)
 
     def _stamped(self, event: Happening | TickerMoved | StreamRestored) -> Told:
         # An event is stamped by the computer that hears it.
@@ -111,7 +118,7 @@ class SimulatedExchange(SpotOnly, Blind):
         done: asyncio.Future[Submitted] = asyncio.get_running_loop().create_future()
 
         def arrive() -> None:
-            answer = self._truth.place(draft)
+            answer = self._barred(draft) or self._truth.place(draft)
             if not weather.strikes("mute"):
                 self._time.after(weather.travel(), lambda: self._answer(done, answer))
 
@@ -121,6 +128,11 @@ class SimulatedExchange(SpotOnly, Blind):
             if weather.strikes("raises"):
                 raise
             return Unknown(client_id=draft.client_id, message=str(error))
+
+    def _barred(self, draft: Draft) -> Rejected | None:
+        if draft.purpose is not Purpose.CLOSE or not self._weather.strikes("barred"):
+            return None
+        return Rejected(client_id=draft.client_id, reason=RejectReason.FILTER, message="the price moves too fast")
 
     async def cancel(self, client_id: str, symbol: str) -> None:
         """Take an order off."""
@@ -179,7 +191,13 @@ class SimulatedExchange(SpotOnly, Blind):
             seen = (record.seen(at) for record in reversed(self._truth.records.get(client_id, [])))
             return next((report for report in seen if report is not None), None)
 
-        return await self._read(look)
+        return None if self._denies(client_id) else await self._read(look)
+
+    def _denies(self, client_id: str) -> bool:
+        weather = self._weather
+        if client_id in self._told and client_id not in self._behind:
+            self._behind[client_id] = self._time.seconds + weather.denial() if weather.strikes("denied") else 0.0
+        return not weather.calm and self._time.seconds < self._behind.get(client_id, 0.0)
 
     async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
         """Return what rests."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from decimal import Decimal
 
 from data.events import FundingPaid
@@ -31,6 +32,8 @@ class Money:
         self.moved: dict[str, defaultdict[str, Decimal]] = {OURS: defaultdict(Decimal), FOREIGN: defaultdict(Decimal)}
         """What trading, funding and transfers did, by whose doing."""
         self.paid: list[FundingPaid] = []
+        self.entries: dict[str, Decimal] = {}
+        """At which price positions on a perpetual count as opened: any will do for a wallet that goes by the same."""
         self.settings: dict[str, tuple[int, MarginMode]] = {}
         """Leverage and margin mode by perpetual market."""
         self._history: list[tuple[Millis, str, Decimal]] = []
@@ -57,6 +60,10 @@ class Money:
         kept = {asset: min(locked.get(asset, ZERO), total) for asset, total in totals.items()}
         return [Balance(asset, total - kept[asset], kept[asset], MarketKind.SPOT) for asset, total in totals.items()]
 
+    def margin(self, name: str, symbols: Iterable[str], at: Millis) -> Decimal:
+        """Return the balance of the wallet that answers for positions, without their unrealised profit."""
+        return self.total(name, at) + sum((self.total(each, at) * self.entries[each] for each in symbols), ZERO)
+
     def position(self, symbol: str, mark: Decimal, at: Millis) -> Position | None:
         """Return what is open on a perpetual; None when it is flat."""
         quantity = self.total(symbol, at)
@@ -66,7 +73,7 @@ class Money:
         return Position(
             symbol=symbol,
             quantity=quantity,
-            entry_price=mark,
+            entry_price=self.entries[symbol],
             mark_price=mark,
             liquidation_price=None,
             leverage=leverage,

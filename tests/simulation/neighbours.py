@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
 
+from data.grids import GridSpec
 from data.orders import Draft, OrderType, Purpose
 from data.values import Mode, Side
-from tests.simulation.money import FOREIGN, OURS
+from tests.simulation.money import FOREIGN, OURS, money
 from tests.simulation.scenario import TICK
 from tests.simulation.truth import Truth
 from tests.simulation.virtual import Time
@@ -28,10 +30,14 @@ class Neighbours:
         self._rules = dict(truth.markets)
         self._count = 0
 
-    def settle_in(self) -> None:
-        """Open the account, with an order far from everything."""
+    def settle_in(self, specs: Iterable[GridSpec]) -> None:
+        """Open the account, with an order far from everything; perpetuals get what their grids take, no more."""
         for market in self._truth.markets.values():
-            if not market.perpetual:
+            if market.perpetual:
+                self._truth.money.entries[market.symbol] = self._truth.books[market.symbol].last
+                taken = sum((spec.investment for spec in specs if spec.symbol == market.symbol), D(0))
+                self._truth.transfer(money(market), taken)
+            else:
                 self._truth.transfer(market.base, OPENING_BASE)
                 self._truth.transfer(market.quote, OPENING_QUOTE)
             self._place(market.symbol, Side.BUY, OrderType.LIMIT, D("12.34"), D(1))

@@ -13,6 +13,7 @@ from data.orders import Draft, Fill, OrderType, Purpose
 from data.values import ONE, ZERO, Side
 from engine.grid.slots import Slot, missing, violations
 from engine.risk import Approved, check
+from engine.rules.protection import protection
 from engine.runner import load_engine
 from engine.state import Bot, EngineState, freeze, thaw
 from engine.views import BotStatus
@@ -168,6 +169,7 @@ class Oracle:
         self.problems += self._orders(state)
         self.problems += [problem for bot in state.bots.values() for problem in self._bot(state, bot)]
         self.problems += [f"foreign order {client_id} was cancelled by us" for client_id in self.truth.touched]
+        self.problems += [f"a stop was sent {where}" for where in self.truth.beside]
 
     def replay(self, state: EngineState, journal: Journal) -> None:
         """Hold the state against what the journal alone gives."""
@@ -229,6 +231,7 @@ class Oracle:
             yield f"{name} is {bot.status.value} in the end"
         if bot.status is BotStatus.RUNNING:
             yield from (f"{name}: {lack}" for lack in self._lacking(state, bot))
+            yield from (f"{name}: {bare}" for bare in _unguarded(state, bot))
 
     def _lacking(self, state: EngineState, bot: Bot) -> Iterator[str]:
         ticker, filters = self.truth.ticker(bot.market.symbol), bot.market.filters
@@ -256,6 +259,19 @@ class Oracle:
         draft = own.slot_draft(own.slot(slot.index) or slot, side, OrderType.LIMIT_MAKER, quantity)
         now = state.tickers[bot.market.symbol].at
         return isinstance(check(copy, self.limits, draft, now), Approved)
+
+
+def _unguarded(state: EngineState, bot: Bot) -> Iterator[str]:
+    """Yield how the protective stop differs from the one that a bot without any would lay now."""
+    copy = thaw(freeze(state))
+    own = copy.bots[bot.id]
+    laid = [copy.orders[each].draft for each in own.live if copy.orders[each].draft.purpose is Purpose.PROTECT]
+    own.protect_blocked = own.waiting = False
+    off, on = protection(copy, own)
+    own.live = [each for each in own.live if copy.orders[each].draft.purpose is not Purpose.PROTECT]
+    _, wanted = protection(copy, own)
+    if off or on or len(laid) != len(wanted):
+        yield f"stops {laid} guard a position of {bot.books.base} that wants {wanted}"
 
 
 class _WithoutCheckpoints(Journal):

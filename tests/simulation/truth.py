@@ -17,7 +17,7 @@ from data.events import (
     OrderUpdate,
 )
 from data.events import RejectReason as Reason
-from data.market import FeeAsset, Market, Ticker
+from data.market import FeeAsset, Market, MarketKind, Ticker
 from data.orders import Draft, Fill, OrderStatus, OrderType
 from data.values import ONE, ZERO, Millis, Mode, Side, plain
 from engine.exchanges.base import Accepted, Balance, OrderReport, Rejected
@@ -105,6 +105,8 @@ class Truth:
         """Whether fees are paid in an asset of their own."""
         self.touched: list[str] = []
         """Foreign orders that were asked to be cancelled by us."""
+        self.beside: list[str] = []
+        """Protective stops that were refused because another one of their side waited."""
         self.repeats = 0
         self.alive_until: dict[str, Millis] = {}
         self._open: dict[str, Record] = {}
@@ -193,6 +195,10 @@ class Truth:
             return Reason.WOULD_TAKE, "would immediately trigger"
         if sum(1 for _ in book.stops()) >= self.markets[draft.symbol].filters.max_stops:
             return Reason.OTHER, "too many stops"
+        waiting = [stop.client_id for stop in book.stops() if stop.side == _SIDE[draft.side]]
+        if waiting:
+            self.beside.append(f"{draft.client_id} beside {waiting[0]}")
+            return Reason.OTHER, "a stop that closes the position waits in this direction"
         return None
 
     def _crosses(self, draft: Draft) -> bool:
@@ -232,10 +238,16 @@ class Truth:
         return (record for record in self._open.values() if record.owner == owner)
 
     def balances(self, at: Millis) -> list[Balance]:
-        """Return the assets of the spot wallet as they were at an instant not long ago."""
+        """Return the assets of both wallets as they were at an instant not long ago."""
         spot = [market for market in self.markets.values() if not market.perpetual]
         assets = {TOKEN} | {market.base for market in spot} | {market.quote for market in spot}
-        return self.money.balances(assets, {asset: self.locked(asset) for asset in assets}, at)
+        held = self.money.balances(assets, {asset: self.locked(asset) for asset in assets}, at)
+        perpetuals = [market for market in self.markets.values() if market.perpetual]
+        for market in perpetuals[:1]:
+            symbols = [each.symbol for each in perpetuals]
+            total = self.money.margin(money(market), symbols, at)
+            held.append(Balance(market.quote, total, ZERO, MarketKind.PERPETUAL))
+        return held
 
     def ticker(self, symbol: str) -> Ticker:
         """Return the best prices."""

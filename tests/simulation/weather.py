@@ -25,9 +25,13 @@ RATES: dict[str, tuple[float, ...]] = {
     "held back": (0, 0.1, 0.5),  # the stream tells an event seconds late, and so out of order
     "repeated": (0, 0.1, 0.5),  # the stream tells an event twice
     "unticked": (0, 0.1, 0.5),  # the stream loses a price
+    "barred": (0, 0.1, 0.5),  # a closing order is refused for a passing reason, as in a crash
+    "denied": (0, 0.1, 0.5),  # who is asked for an order by its id is far behind the stream that told of it
 }
 STALE: Millis = 2_000
 UNLISTED: Millis = 20_000
+DENIED = (8.6, 12.0)
+"""Seconds for which an order is denied: longer than denials are doubted, shorter than asking all over again takes."""
 
 
 @dataclass
@@ -59,6 +63,10 @@ class Weather:
     def lag(self) -> Millis:
         """Return how old the answer to a read is."""
         return self.chance.randint(0, STALE) if self.strikes("stale") else 0
+
+    def denial(self) -> float:
+        """Return for how many seconds an order is denied."""
+        return self.chance.uniform(*DENIED)
 
     def listing(self) -> Millis:
         """Return how long an execution takes to be listed."""

@@ -123,7 +123,7 @@ class World:
     def _schedule(self) -> None:
         for symbol in self.truth.markets:
             self._move(symbol, 0)
-        self.neighbours.settle_in()
+        self.neighbours.settle_in(self.scenario.specs)
         self.person.plan()
         self.time.after(self.scenario.beat, self._beat)
         self.time.after(self._chance.uniform(20, 200), self._storm)

@@ -255,3 +255,47 @@ async def pass_seconds(clock: ManualClock, seconds: int) -> None:
         for _ in range(20):
             await asyncio.sleep(0)
         clock.advance(1_000 if seconds else 0)
+
+
+class Behind(FakeExchange):
+    """Knows no order by its id while ``behind``, and none to cancel while ``gone``."""
+
+    behind = False
+    gone = False
+
+    async def order(self, client_id: str, symbol: str) -> OrderReport | None:
+        """Return one order, unless what is asked is behind."""
+        return None if self.behind else await super().order(client_id, symbol)
+
+    async def cancel(self, client_id: str, symbol: str) -> None:
+        """Take an order off, unless there is none and so nothing to tell."""
+        if self.gone:
+            self.cancels.append(client_id)
+        else:
+            await super().cancel(client_id, symbol)
+
+
+@pytest.mark.parametrize("gone", [False, True])
+async def test_an_order_denied_against_the_word_of_the_stream_leaves_the_book_before_another_takes_its_place(
+    gone: bool,
+) -> None:
+    clock = ManualClock(NOW)
+    exchange = Behind(clock)
+    async with living(exchange=exchange, clock=clock) as live:
+        await live.start_bot()
+        await live.settle()
+        bid = next(each for each in live.bot.live if live.runner.engine.state.orders[each].draft.side is Side.BUY)
+        place = live.runner.engine.state.orders[bid].draft.slot
+        exchange.behind, exchange.gone = True, gone
+        live.runner.account(Mode.SHADOW).execution.inquire(bid, SYMBOL)
+        await live.pass_time(int(ARRIVAL_SECONDS) + 2)
+        assert any(isinstance(each.event, OrderAbsent) for each in live.outcomes)
+        assert exchange.cancels == [bid]
+        if gone:
+            assert live.bot.slots[place].buying, "it may still rest"
+            await live.pass_time(int(ARRIVAL_SECONDS) + 2)
+        await live.settle()
+        rests = [each for each in live.runner.engine.state.live_orders(live.bot) if each.draft.slot == place]
+        assert [each.draft.client_id for each in rests] == [bid[:-1] + "2"]
+        at_exchange = [each.client_id for each in exchange.matching.orders() if each.client_id.startswith(bid[:-1])]
+        assert at_exchange == ([bid] if gone else []) + [bid[:-1] + "2"]

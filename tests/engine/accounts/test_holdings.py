@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
 import pytest
 
-from data.events import FundingPaid, Reconciled, ResumeBot
+from data.events import FundingPaid, Reconciled, ResumeBot, SetStopLoss
+from data.grids import Trigger, TriggerKind
 from data.orders import Purpose
 from data.values import Mode
 from engine.accounts.reconcile import LASTING, reconcile
 from engine.accounts.upkeep import hold_alive, reconcile_all
 from engine.clock import ManualClock
+from engine.exchanges.base import Rejected, Submitted
+from engine.risk import Approved
 from engine.views import BotStatus
 from tests.engine.fake_exchange import NOW, PERPETUAL, FakeExchange
 from tests.engine.live import Live, living
@@ -128,7 +132,7 @@ async def test_a_stop_that_vanished_from_the_exchange_is_placed_again() -> None:
         await live.runner.refresh([SYMBOL])
         await compared(live)
         assert gone in live.bot.live, "one denial proves nothing"
-        await live.pass_time(10)
+        await live.pass_time(20)
         live.exchange.price(D("100.5"))
         await live.settle()
         assert gone not in live.exchange.stops
@@ -161,3 +165,37 @@ async def test_a_stop_that_was_rejected_is_asked_for_again_at_every_round() -> N
         await reconcile_all(live.runner)
         await live.settle()
         assert len(live.exchange.stops) == 1
+
+
+class SlowToCancel(FakeExchange):
+    """Takes nothing off before ``gate`` opens, and says only after it what became of orders that came meanwhile."""
+
+    async def cancel(self, client_id: str, symbol: str) -> None:
+        """Take an order off, in the end."""
+        await self.gate.wait()
+        await super().cancel(client_id, symbol)
+
+    async def submit(self, order: Approved) -> Submitted:
+        """Place an order, or refuse it, and answer after the word of every cancel."""
+        answer = await super().submit(order)
+        if isinstance(answer, Rejected):
+            await self.gate.wait()
+            await asyncio.sleep(0)
+        return answer
+
+
+async def test_a_stop_that_is_moved_is_laid_however_long_its_predecessor_takes_to_go() -> None:
+    clock = ManualClock(NOW)
+    exchange = SlowToCancel(clock, traded=PERPETUAL)
+    async with living(exchange=exchange, clock=clock) as live:
+        await live.start_bot(leverage=3)
+        await live.settle()
+        (old,) = exchange.stops
+        trigger = Trigger(TriggerKind.PRICE, D(85))
+        await live.runner.ask(SetStopLoss(at=clock.now(), by="t", bot=1, trigger=trigger))
+        await live.pass_time(3)
+        assert list(exchange.stops) == [old], "the old one guards until it is taken off"
+        exchange.gate.set()
+        await live.settle()
+        assert [stop.price for stop in exchange.stops.values()] == [D(85)]
+        assert not live.bot.protect_blocked

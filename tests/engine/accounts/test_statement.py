@@ -118,7 +118,7 @@ async def test_no_answer_is_kept_for_nobody() -> None:
     assert len(exchange.questions) == 3
 
 
-async def test_a_round_of_comparisons_asks_for_positions_once() -> None:
+async def test_a_round_of_comparisons_asks_for_positions_and_wallets_once() -> None:
     clock = ManualClock(NOW)
     exchange = Asked(clock)
     async with living(exchange=exchange, clock=clock) as live:
@@ -127,7 +127,7 @@ async def test_a_round_of_comparisons_asks_for_positions_once() -> None:
         await reconcile_all(live.runner)
         exchange.questions.clear()
         await reconcile_all(live.runner)
-        assert exchange.questions == ["positions"], "also for the leverage"
+        assert exchange.questions == ["positions", "balances"], "also for the leverage"
 
 
 async def test_an_old_answer_proves_no_difference() -> None:

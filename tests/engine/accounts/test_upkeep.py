@@ -18,7 +18,7 @@ from engine.clock import ManualClock
 from engine.exchanges.base import ExchangeUnavailable, Rejected, Submitted
 from engine.risk import Approved, RiskLimits
 from engine.views import BotStatus
-from tests.engine.fake_exchange import MARKET, NOW, FakeExchange
+from tests.engine.fake_exchange import MARKET, NOW, PERPETUAL, FakeExchange
 from tests.engine.live import LIMITS, Live, living
 
 D = Decimal
@@ -49,7 +49,7 @@ def nudges(live: Live) -> int:
     return sum(isinstance(each.event, AdvicePosted) for each in live.outcomes)
 
 
-async def test_a_closing_sale_that_was_rejected_is_asked_for_again_at_every_round() -> None:
+async def test_a_closing_sale_that_was_rejected_is_asked_for_again_within_seconds_and_at_every_round() -> None:
     clock = ManualClock(NOW)
     exchange = Unwilling(clock)
     async with living(exchange=exchange, clock=clock) as live:
@@ -58,21 +58,43 @@ async def test_a_closing_sale_that_was_rejected_is_asked_for_again_at_every_roun
         exchange.unwilling = True
         await live.runner.ask(StopBot(at=NOW, by="t", bot=1, sell=True))
         await live.until(lambda: live.bot.close_blocked)
-        exchange.price(D("100.5"))
-        await live.runner.settled()
-        assert (exchange.sales, live.bot.status) == (1, BotStatus.STOPPING), "ticks do not ask again"
+        for second in range(60):
+            exchange.price(D("100.5") - D(second) / 100)
+            await live.pass_time(1)
+        assert (exchange.sales, live.bot.status) == (7, BotStatus.STOPPING), "ever more slowly"
         await reconcile_all(live.runner)
-        await live.until(lambda: exchange.sales == 2)
+        await live.until(lambda: exchange.sales == 8)
         await live.until(lambda: live.bot.close_blocked)
         exchange.unwilling = False
-        await reconcile_all(live.runner)
+        await live.pass_time(30)
+        exchange.price(D("99"))
         await live.until(lambda: live.bot.status is BotStatus.STOPPED)
-        assert exchange.sales == 3
+        assert exchange.sales == 9
         assert live.bot.books.base < MARKET.filters.quantity_step
         told = nudges(live)
         await reconcile_all(live.runner)
         await live.runner.settled()
-        assert nudges(live) == told == 2, "nobody asks a bot that has stopped"
+        assert nudges(live) == told == 1, "nobody asks a bot that has stopped"
+
+
+async def test_a_closing_order_that_risk_refused_is_asked_for_again_beside_the_stop_that_guards_the_position() -> None:
+    clock = ManualClock(NOW)
+    exchange = FakeExchange(clock, traded=PERPETUAL)
+    async with living(exchange=exchange, clock=clock) as live:
+        exchange.leverage = 3
+        await live.start_bot(leverage=3)
+        await live.settle()
+        exchange.price(D("97.9"))
+        await live.settle()
+        assert len(exchange.stops) == 1
+        live.runner.post(EngineStarted(at=NOW, version="t", limits=RiskLimits(armed=(Mode.PRODUCTION,))))
+        await live.runner.refresh([PERPETUAL.symbol])
+        await live.runner.ask(StopBot(at=NOW, by="t", bot=1, sell=True))
+        await live.until(lambda: live.bot.close_blocked)
+        live.runner.post(EngineStarted(at=NOW, version="t", limits=LIMITS))
+        await reconcile_all(live.runner)
+        await live.until(lambda: live.bot.status is BotStatus.STOPPED)
+        assert live.bot.books.base == 0
 
 
 async def test_a_closing_sale_that_risk_refused_leaves_once_risk_lets_it() -> None:
