@@ -172,6 +172,9 @@ def _unprotected(bot: Bot, order: Order, event: OrderRejected, inputs: list[Inpu
 
 
 def _absent(state: EngineState, order: Order, at: Millis) -> Change:
+    if order.ended is not None:
+        # It is known to have traded, by the word of the stream, and its trades are still to be told.
+        return IGNORED
     if order.status is OrderStatus.OPEN:
         # It was told of before, so whoever denies it may be behind: it may rest, and another beside it would be one too
         # many. Once it is asked off the book, a denial is good enough.

@@ -20,7 +20,8 @@ from engine.exchanges.pacing import Lane
 from engine.exchanges.public_feed import PublicFeed
 
 _PAGE = 1000
-_REMEMBERED = 5_000
+_REMEMBERED = 2_048
+"""Fees in a third asset whose value is kept."""
 
 log = structlog.get_logger(__name__)
 

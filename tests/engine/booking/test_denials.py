@@ -57,6 +57,17 @@ def test_a_denial_after_the_cancel_is_believed() -> None:
     assert bid.client_id not in desk.engine.state.orders
 
 
+def test_a_denial_is_not_believed_of_an_order_whose_trades_are_still_owed() -> None:
+    desk = Desk(Direction.LONG)
+    bid = desk.order(4, Side.BUY)
+    desk.engine.step(OrderAccepted(at=NOW, client_id=bid.client_id, exchange_id="77"))
+    desk.engine.step(OrderCancelled(at=NOW, client_id=bid.client_id, filled=D("0.5")))
+    assert denied(desk, bid.client_id) == ([], [])
+    desk.fill(bid, D("0.5"))
+    assert bid.client_id not in desk.engine.state.orders
+    assert (desk.bot.slots[4].held, desk.bot.slots[4].buying) == (D("0.5"), bid.quantity - D("0.5"))
+
+
 def test_a_stop_that_is_denied_is_laid_again_once_it_is_surely_gone() -> None:
     desk = Desk(Direction.LONG)
     (guard,) = desk.drafts(Purpose.PROTECT)
