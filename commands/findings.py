@@ -36,6 +36,7 @@ def name(check: Check) -> str:
         Check.RIGHTS: _("Right to trade"),
         Check.CLOCK: _("Clock"),
         Check.POSITION_MODE: _("Position mode"),
+        Check.ASSET_MODE: _("Asset mode"),
         Check.RECORD: _("Shadow record"),
         Check.LIMITS: _("Limits"),
         Check.CHAT: _("Chat"),
@@ -93,6 +94,7 @@ def _good(check: Check) -> str:
         Check.RIGHTS: _("the {mode} key may trade {kind}"),
         Check.CLOCK: _("{skew_ms} ms from that of {exchange}"),
         Check.POSITION_MODE: _("one position per market"),
+        Check.ASSET_MODE: _("single-asset: no other asset stands for losses"),
         Check.RECORD: _("{fills} fills of {bots} shadow bots, the longest for {days} days"),
         Check.LIMITS: _("at most {order} per order, {total} in all"),
         Check.CHAT: _("a message arrived {age} ago"),
@@ -132,6 +134,10 @@ def _remedies() -> dict[Check, str]:
         ),
         Check.POSITION_MODE: _(
             "{symbol} has a long and a short position at once. Close them and choose one-way mode at the exchange."
+        ),
+        Check.ASSET_MODE: _(
+            "the account is in multi-assets mode, where all its assets stand for losses. Choose single-asset mode at "
+            "the exchange."
         ),
         Check.RECORD: _("no shadow bot has traded here yet. Start one and watch it first: /grid"),
         Check.LIMITS: _("not set. Set risk_management.max_order_notional and max_total_exposure."),

@@ -10,6 +10,7 @@ PATTERNS = (
     _("{symbol} is a spot market"),
     _("{symbol} is no perpetual"),
     _("{symbol}: no leverage tiers were told"),
+    _("{symbol}: the account is in multi-assets mode; bots trade in single-asset mode alone"),
     _("{symbol}: the account keeps long and short positions apart"),
     _("{symbol}: there are no perpetual markets here"),
     _("{symbol}: a recording of bars holds no book"),

@@ -60,6 +60,7 @@ class Checkup:
             *await examine_key(exchange, self._kinds),
             await examine_clock(exchange, self._most_skew),
             *await _position_mode(exchange, self._kinds),
+            *await _asset_mode(exchange, self._kinds),
             record(state, self._runner.clock.now()),
             _limits(self._runner.engine.limits),
             self._chat(),
@@ -73,6 +74,8 @@ class Checkup:
         for account in self._runner.accounts.values():
             found += await examine_key(account.exchange, self._kinds)
             found.append(await examine_clock(account.exchange, self._most_skew))
+            if account.mode is not Mode.SHADOW:
+                found += await _asset_mode(account.exchange, self._kinds)
             found.append(self._stream(account))
         for bot in state.active_bots():
             if (served := self._runner.accounts.get(bot.spec.mode)) is None:
@@ -218,6 +221,16 @@ async def _position_mode(exchange: Exchange, kinds: Collection[MarketKind]) -> l
     double = next((symbol for symbol, count in held.items() if count > 1), "")
     grade = Grade.BAD if double else Grade.GOOD
     return [Finding(check=Check.POSITION_MODE, grade=grade, facts={"symbol": double} if double else {})]
+
+
+async def _asset_mode(exchange: Exchange, kinds: Collection[MarketKind]) -> list[Finding]:
+    if MarketKind.PERPETUAL not in kinds:
+        return []
+    try:
+        grade = Grade.BAD if await exchange.shares_margin() else Grade.GOOD
+    except ExchangeUnavailable as error:
+        return [Finding(check=Check.ASSET_MODE, grade=Grade.BAD, facts={"unknown": str(error)})]
+    return [Finding(check=Check.ASSET_MODE, grade=grade)]
 
 
 def record(state: EngineState, now: Millis) -> Finding:

@@ -21,6 +21,8 @@ class Check(StrEnum):
     CLOCK = "clock"
     POSITION_MODE = "position_mode"
     """Perpetual positions are kept as one per market."""
+    ASSET_MODE = "asset_mode"
+    """Each quote stands for the losses of its own perpetuals alone."""
     RECORD = "record"
     """Bots were tried out in shadow mode."""
     LIMITS = "limits"

@@ -132,6 +132,10 @@ class SimulatedAccount:
         self._rearranged = True
         self._settle_or_fail()
 
+    async def shares_margin(self) -> bool:
+        """Return that each quote stands for itself alone."""
+        return False
+
     async def hold_alive(self, symbol: str, seconds: int) -> None:
         """Do nothing: orders here end with nobody's connection."""
 

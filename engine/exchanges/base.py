@@ -220,6 +220,9 @@ class Margin(Protocol):
     async def prepare(self, symbol: str, leverage: int, margin: MarginMode) -> None:
         """Set position mode, margin mode and leverage, and verify each by asking. Raises ``NotPossible``."""
 
+    async def shares_margin(self) -> bool:
+        """Return whether other assets than the one a perpetual is settled in stand for its losses."""
+
     async def hold_alive(self, symbol: str, seconds: int) -> None:
         """Have the exchange cancel all orders of a market unless told again within ``seconds``; 0 ends it.
 
@@ -312,6 +315,10 @@ class SpotOnly:
     async def prepare(self, symbol: str, leverage: int, margin: MarginMode) -> None:
         """Refuse."""
         raise NotPossible(f"{symbol}: there are no perpetual markets here")
+
+    async def shares_margin(self) -> bool:
+        """Return that nothing does."""
+        return False
 
     async def hold_alive(self, symbol: str, seconds: int) -> None:
         """Do nothing."""

@@ -72,6 +72,11 @@ class _Account:
             raise NotPossible(f"{symbol} is a spot market")
         await live_account.prepare(branch.account, symbol, leverage, margin)
 
+    async def shares_margin(self) -> bool:
+        """Return whether other assets than the one a perpetual is settled in stand for its losses."""
+        branch = self._branches.get(MarketKind.PERPETUAL)
+        return branch is not None and await live_account.shares_margin(branch.account)
+
     async def hold_alive(self, symbol: str, seconds: int) -> None:
         """Have the exchange cancel all orders of a market unless told again within ``seconds``; 0 ends it."""
         branch = self._of(symbol)

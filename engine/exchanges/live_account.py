@@ -95,8 +95,13 @@ async def _settlements(client: Client, symbol: str | None, start: Millis) -> Asy
 
 
 async def prepare(client: Client, symbol: str, leverage: int, margin: MarginMode) -> None:
-    """Set one-way positions, margin mode and leverage, and verify each. Raises ``NotPossible``."""
+    """Set one-way positions, margin mode and leverage, and verify each. Raises ``NotPossible``.
+
+    An account whose assets stand for each other's losses is left as it is, and refused.
+    """
     can = _can(client)
+    if await shares_margin(client):
+        raise NotPossible(f"{symbol}: the account is in multi-assets mode; bots trade in single-asset mode alone")
     await _one_way(client, symbol, can)
     if can.margin_mode:
         await _set(client, f"{margin.value} margin", "set_margin_mode", margin.value, symbol)
@@ -112,6 +117,16 @@ async def prepare(client: Client, symbol: str, leverage: int, margin: MarginMode
         raise NotPossible(f"{symbol}: leverage is {sorted(found)} and not {leverage}")
     if told.get("marginMode") not in {None, margin.value}:
         raise NotPossible(f"{symbol}: margin is {told['marginMode']} and not {margin.value}")
+
+
+async def shares_margin(client: Client) -> bool:
+    """Return whether other assets stand for the losses of a perpetual; False where an exchange does not tell.
+
+    Bots do not trade on such an account: where a position ends is beyond what they reckon with, and what it loses may
+    be taken from what others hold. It is not turned off for them, for other positions may live on it.
+    """
+    asks = client.quirks.shared_margin
+    return asks is not None and await client.read(partial(asks), lane=Lane.GRID, name="shared_margin")
 
 
 async def _one_way(client: Client, symbol: str, can: Capabilities) -> None:

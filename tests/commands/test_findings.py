@@ -24,6 +24,8 @@ FOUND = [
     Finding(check=Check.CLOCK, grade=Grade.BAD, facts={"exchange": "x", "skew_ms": "50", "limit_ms": "9"}),
     Finding(check=Check.POSITION_MODE, grade=Grade.GOOD),
     Finding(check=Check.POSITION_MODE, grade=Grade.BAD, facts={"symbol": "BTC/USDT:USDT"}),
+    Finding(check=Check.ASSET_MODE, grade=Grade.GOOD),
+    Finding(check=Check.ASSET_MODE, grade=Grade.BAD),
     Finding(check=Check.RECORD, grade=Grade.GOOD, facts={"bots": "2", "days": "9", "fills": "40"}),
     Finding(check=Check.RECORD, grade=Grade.WARNING, facts={"bots": "2", "days": "1", "fills": "4"}),
     Finding(check=Check.RECORD, grade=Grade.BAD, facts={"bots": "0", "days": "0", "fills": "0"}),

@@ -222,6 +222,21 @@ async def test_a_hedged_account_refuses_one_way_orders(server: BinanceServer, cl
         await client.create_order(BTC, "market", "buy", 0.01)
 
 
+async def test_an_account_of_several_assets_isolates_no_margin(server: BinanceServer, client: Any) -> None:
+    assert await client.fapiprivate_get_multiassetsmargin() == {"multiAssetsMargin": False}
+    with refused(-4171):
+        await client.fapiprivate_post_multiassetsmargin({"multiAssetsMargin": "false"})
+    await client.set_margin_mode("isolated", BTC)
+    with refused(-4167):
+        await client.fapiprivate_post_multiassetsmargin({"multiAssetsMargin": "true"})
+    await client.set_margin_mode("cross", BTC)
+    await client.fapiprivate_post_multiassetsmargin({"multiAssetsMargin": "true"})
+    assert await client.fapiprivate_get_multiassetsmargin() == {"multiAssetsMargin": True}
+    assert (await client.fapiprivatev2_get_account())["multiAssetsMargin"] is True
+    with refused(-4168):
+        await client.set_margin_mode("isolated", BTC)
+
+
 async def test_isolated_margin_is_added_and_told(client: Any) -> None:
     await client.set_margin_mode("isolated", BTC)
     await client.set_leverage(10, BTC)

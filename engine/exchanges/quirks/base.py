@@ -221,6 +221,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
 
     key_rights: Callable[[Any], Awaitable[KeyRights]] | None = None
     """Asks what the key of a ccxt object may do."""
+    shared_margin: Callable[[Any], Awaitable[bool]] | None = None
+    """Asks whether other assets than the one a perpetual is settled in stand for its losses."""
     count_down: Callable[[Any, str, Millis], Awaitable[None]] | None = None
     """Dead man's switch: the exchange cancels all orders of a symbol after so long unless told again; 0 ends it."""
 

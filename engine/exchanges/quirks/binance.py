@@ -94,6 +94,10 @@ async def _key_rights(exchange: Any) -> KeyRights:
     )
 
 
+async def _shared_margin(exchange: Any) -> bool:
+    return bool((await exchange.fapiprivate_get_multiassetsmargin())["multiAssetsMargin"])
+
+
 async def _count_down(exchange: Any, symbol: str, millis: Millis) -> None:
     market = exchange.market(symbol)["id"]
     await exchange.fapiprivate_post_countdowncancelall({"symbol": market, "countdownTime": millis})
@@ -266,6 +270,7 @@ QUIRKS = Quirks(
     money_moved=_money_moved,
     stream_ends=frozenset({"eventStreamTerminated", "listenKeyExpired"}),
     key_rights=_key_rights,
+    shared_margin=_shared_margin,
     count_down=_count_down,
     spot=Part(
         limits=(
@@ -331,6 +336,7 @@ QUIRKS = Quirks(
             "fetch_position_mode": 30,
             "fetch_funding_history": 30,
             "fetch_trading_fee": 20,
+            "shared_margin": 30,
             "count_down": 10,
         },
         messages_per_second=8,

@@ -38,6 +38,7 @@ class Real(FakeExchange):
         self.closed = False
         self.resting: list[str] = []
         self.open_positions: list[Position] = []
+        self.shared = False
 
     async def rights(self) -> Rights | None:
         """Return what the key may do."""
@@ -77,6 +78,11 @@ class Real(FakeExchange):
         """Return what was set."""
         self._answering()
         return self.open_positions
+
+    async def shares_margin(self) -> bool:
+        """Return what was set."""
+        self._answering()
+        return self.shared
 
 
 class Picky(Real):
@@ -152,12 +158,14 @@ async def test_everything_that_speaks_against_real_money_is_listed_and_the_rest_
         around.backed = None
         exchange.skew, exchange.key = -1_001, msgspec.structs.replace(FULL, withdraw=True, bound_to_address=False)
         exchange.open_positions = [position("1"), position("-1")]
+        exchange.shared = True
         found = await checkup(live, around).readiness(Mode.PRODUCTION, [SYMBOL])
         assert bad(found) == [
             (Check.WITHDRAWAL, Grade.BAD),
             (Check.ADDRESS, Grade.WARNING),
             (Check.CLOCK, Grade.BAD),
             (Check.POSITION_MODE, Grade.BAD),
+            (Check.ASSET_MODE, Grade.BAD),
             (Check.RECORD, Grade.BAD),
             (Check.LIMITS, Grade.BAD),
             (Check.CHAT, Grade.BAD),
@@ -323,7 +331,7 @@ async def test_what_an_exchange_does_not_answer_is_not_known_and_counts_as_bad()
         exchange.down, exchange.key = True, ExchangeUnavailable("down")
         found = await checkup(live).readiness(Mode.PRODUCTION, [SYMBOL])
         unknown = [each.check for each in found if each.facts.get("unknown") == "down"]
-        assert unknown == [Check.KEY, Check.CLOCK, Check.POSITION_MODE, Check.OTHERS]
+        assert unknown == [Check.KEY, Check.CLOCK, Check.POSITION_MODE, Check.ASSET_MODE, Check.OTHERS]
         assert all(each.grade is Grade.BAD for each in found if each.check in unknown)
         exchange.down = False
         assert one_good(found, Check.LIMITS).facts == {"order": "100", "total": "1000"}
@@ -336,4 +344,4 @@ async def test_a_market_that_nobody_lists_and_an_exchange_that_is_silent_hide_no
         assert one_good(await checkup(live).readiness(Mode.PRODUCTION, ["X/Y", SYMBOL]), Check.OTHERS).facts == {}
         spot_alone = Checkup(live.runner, Around(), kinds={MarketKind.SPOT}, most_skew=1_000)
         checks = {each.check for each in await spot_alone.readiness(Mode.PRODUCTION)}
-        assert Check.POSITION_MODE not in checks
+        assert not checks & {Check.POSITION_MODE, Check.ASSET_MODE}

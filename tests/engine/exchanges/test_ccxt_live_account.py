@@ -146,6 +146,18 @@ async def test_leverage_and_margin_are_set_and_verified(perpetual: Perpetual) ->
         await exchange.prepare(perpetual.symbol, 126, MarginMode.ISOLATED)
 
 
+async def test_an_account_of_several_assets_is_refused_and_left_as_it_is(perpetual: Perpetual) -> None:
+    account = perpetual.server.usdm.member().account
+    assert not await perpetual.exchange.shares_margin()
+    account.multi = True
+    assert await perpetual.exchange.shares_margin()
+    with pytest.raises(NotPossible, match="multi-assets mode"):
+        await perpetual.exchange.prepare(perpetual.symbol, 7, MarginMode.CROSS)
+    assert account.multi
+    account.multi = False
+    await perpetual.exchange.prepare(perpetual.symbol, 7, MarginMode.CROSS)
+
+
 async def test_a_reducing_order_needs_a_position(perpetual: Perpetual) -> None:
     order = perpetual.order("bt-1-1-0s1", Side.SELL, await perpetual.far(Side.SELL))
     answer = await perpetual.exchange.submit(Approved(replace(order.draft, reduce_only=True)))

@@ -97,13 +97,15 @@ class Position:
 
 
 class Account:
-    """Wallet and positions in one-way mode, single-asset margin."""
+    """Wallet and positions in one-way mode."""
 
     def __init__(self, now: Callable[[], int], asset: str = "USDT") -> None:
         self.asset = asset
         self.positions: dict[str, Position] = {}
         self.cross = ZERO
         """Wallet balance that is in no isolated position."""
+        self.multi = False
+        """Whether several assets stand for losses; as there is but one here, it changes no sum."""
         self.incomes: list[Income] = []
         self._now = now
 

@@ -54,7 +54,7 @@ class UsdmSettings:
         add("GET", "/fapi/v1/accountConfig", self.configuration, weight=5)
         add("GET", "/fapi/v1/commissionRate", self.commission, needs=one, weight=20)
         add("GET", "/fapi/v1/positionSide/dual", self.hedged, weight=30)
-        add("GET", "/fapi/v1/multiAssetsMargin", lambda call: {"multiAssetsMargin": False}, weight=30)
+        add("GET", "/fapi/v1/multiAssetsMargin", self.multi, weight=30)
         period = {"startTime", "endTime", "page", "limit"}
         add("GET", "/fapi/v1/income", self.income, may=one | period | {"incomeType"}, weight=30)
         add("GET", "/fapi/v1/apiTradingStatus", self.trading_status, may=one)
@@ -90,8 +90,9 @@ class UsdmSettings:
 
     def configuration(self, call: Call) -> Json:
         """Tell what the account may do."""
-        rights = {"canTrade": True, "canDeposit": True, "canWithdraw": True}
-        return {"feeTier": 0, **rights, "dualSidePosition": self._member(call).hedged, "multiAssetsMargin": False}
+        rights, member = {"canTrade": True, "canDeposit": True, "canWithdraw": True}, self._member(call)
+        modes = {"dualSidePosition": member.hedged, "multiAssetsMargin": member.account.multi}
+        return {"feeTier": 0, **rights, **modes}
 
     def commission(self, call: Call) -> Json:
         """Tell the fees."""
@@ -102,6 +103,10 @@ class UsdmSettings:
     def hedged(self, call: Call) -> Json:
         """Tell the position mode."""
         return {"dualSidePosition": self._member(call).hedged}
+
+    def multi(self, call: Call) -> Json:
+        """Tell the asset mode."""
+        return {"multiAssetsMargin": self._member(call).account.multi}
 
     def income(self, call: Call) -> list[Json]:
         """Tell what changed the wallet."""
@@ -144,6 +149,8 @@ class UsdmSettings:
         symbol = self._futures.market(call.text("symbol")).spec.symbol
         margin, member = call.choice("marginType", (CROSSED, ISOLATED)), self._member(call)
         position = member.account.positions[symbol]
+        if member.account.multi and margin == ISOLATED:
+            raise Refusal(-4168, "Unable to adjust to isolated-margin mode under the Multi-Assets mode.")
         if position.margin == margin:
             raise Refusal(-4046, "No need to change margin type.")
         if any(member.open_orders(symbol)) or any(member.waiting(symbol)):
@@ -179,10 +186,14 @@ class UsdmSettings:
         return dict(_DONE)
 
     def set_multi(self, call: Call) -> Json:
-        """Refuse every change of the asset mode: the account margins in one asset."""
-        if call.flag("multiAssetsMargin"):
-            raise Refusal(-4169, "Unable to adjust Multi-Assets Mode with insufficient margin balance.")
-        raise Refusal(-4171, "Adjusted asset mode is currently set and does not need to be adjusted repeatedly.")
+        """Change the asset mode of the account."""
+        account, multi = self._member(call).account, call.flag("multiAssetsMargin")
+        if account.multi == multi:
+            raise Refusal(-4171, "Adjusted asset mode is currently set and does not need to be adjusted repeatedly.")
+        if multi and any(position.isolated for position in account.positions.values()):
+            raise Refusal(-4167, "Unable to adjust to Multi-Assets mode with symbols of USDⓈ-M Futures under isolated.")
+        account.multi = multi
+        return dict(_DONE)
 
     def _member(self, call: Call) -> Member:
         self._futures.pass_time()

@@ -56,8 +56,9 @@ def account_json(account: Account, *, everything: bool) -> Json:
         "assets": [asset],
     }
     if everything:
-        rights = {"feeTier": 0, "canTrade": True, "canDeposit": True, "canWithdraw": True, "multiAssetsMargin": False}
-        return rights | told | {"positions": [_position_json(each) | _old_part(each) for each in shown]}
+        rights = {"feeTier": 0, "canTrade": True, "canDeposit": True, "canWithdraw": True}
+        told = rights | {"multiAssetsMargin": account.multi} | told
+        return told | {"positions": [_position_json(each) | _old_part(each) for each in shown]}
     return told | {"positions": [_position_json(each) for each in shown if each.quantity or each.bids or each.asks]}
 
 
