@@ -12,19 +12,10 @@ import pytest
 from aiohttp import ClientSession
 
 from tests.servers.binance import BinanceServer
-from tests.servers.clients import KEY, SECRET, ccxt_client, second_client, second_streams
+from tests.servers.clients import ccxt_client, second_client, second_streams
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "data" / "api" / "binance"
 BTC = "BTC/USDT"
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[BinanceServer]:
-    async with BinanceServer() as server:
-        server.add_key(KEY, SECRET)
-        server.spot.deposit("USDT", "100000")
-        server.spot.deposit("BTC", "2")
-        yield server
 
 
 @pytest.fixture

@@ -14,18 +14,10 @@ from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
 from tests.servers.binance import BinanceServer
 from tests.servers.binance.faults import FaultScript, Kind
-from tests.servers.clients import KEY, SECRET, ccxt_client
+from tests.servers.clients import ccxt_client
 
 BTC = "BTC/USDT"
 ORDER = "POST /api/v3/order"
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[BinanceServer]:
-    async with BinanceServer() as server:
-        server.add_key(KEY, SECRET)
-        server.spot.deposit("USDT", "100000")
-        yield server
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,18 +16,6 @@ from tests.servers.binance.sockets import Sockets
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "data" / "api" / "binance"
 HALVES = pytest.mark.parametrize("half", ["spot", "usdm"])
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[BinanceServer]:
-    async with BinanceServer() as running:
-        yield running
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as made:
-        yield made
 
 
 def part(server: BinanceServer, half: str) -> tuple[Market, Sockets, str, str]:

@@ -1,9 +1,8 @@
-"""How much the loopback exchange lets a client say over one connection."""
+"""How much the loopback exchange lets a client say, hear and connect."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
@@ -13,18 +12,6 @@ from tests.servers.binance import BinanceServer
 ADDRESSES = pytest.mark.parametrize(
     ("path", "most"), [("/stream/ws/1", 5), ("/ws/btcusdt@trade", 5), ("/public/ws", 10), ("/market/ws/3", 10)]
 )
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[BinanceServer]:
-    async with BinanceServer() as running:
-        yield running
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as made:
-        yield made
 
 
 async def ask(socket: aiohttp.ClientWebSocketResponse, count: int) -> None:
@@ -99,3 +86,28 @@ async def test_calls_are_not_counted_and_the_limit_can_be_set(
             for number in range(30):
                 await socket.send_json({"id": str(number), "method": "ping"})
             assert len(await answers(socket, 30)) == 30
+
+
+async def test_one_connection_more_than_are_allowed_is_shut_out_and_a_mistake(
+    server: BinanceServer, session: aiohttp.ClientSession
+) -> None:
+    server.streams.most_connections = 2
+    for _ in range(2):
+        async with session.ws_connect(f"{server.address}/stream/ws"):
+            pass
+    with pytest.raises(aiohttp.WSServerHandshakeError, match="429"):
+        await session.ws_connect(f"{server.address}/stream/ws")
+    assert server.mistakes == ["/stream/ws: more than 2 connections within five minutes"]
+
+
+async def test_one_stream_more_than_a_connection_may_hear_is_refused(
+    server: BinanceServer, session: aiohttp.ClientSession
+) -> None:
+    server.streams.most_streams = 2
+    async with session.ws_connect(f"{server.address}/stream/ws") as socket:
+        told = []
+        for number, names in enumerate([["btcusdt@trade", "ethusdt@trade"], ["btcusdt@trade"], ["solusdt@trade"]]):
+            await socket.send_json({"method": "SUBSCRIBE", "params": names, "id": number})
+            told.append(await socket.receive_json(timeout=10))
+    assert [("error" in each, each["id"]) for each in told] == [(False, 0), (False, 1), (True, 2)]
+    assert server.mistakes == ["more than 2 streams on one connection"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,30 +11,8 @@ from aiohttp import ClientSession, WSServerHandshakeError
 
 from tests.servers.binance import BinanceServer
 from tests.servers.binance.limits import Limits
-from tests.servers.calling import PRODUCTS, SPOT, USDM, Caller, Product, caller, place, until
-from tests.servers.clients import KEY, SECRET, ccxt_client, second_client
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[BinanceServer]:
-    async with BinanceServer() as server:
-        server.add_key(KEY, SECRET)
-        server.spot.deposit("USDT", "100000")
-        server.usdm.deposit("10000")
-        yield server
-
-
-@pytest.fixture(params=PRODUCTS, ids=lambda product: product.types)
-def product(request: pytest.FixtureRequest) -> Product:
-    found: Product = request.param
-    return found
-
-
-@pytest.fixture
-async def wire(server: BinanceServer, product: Product) -> AsyncIterator[Caller]:
-    async with caller(server, product.address) as wire:
-        yield wire
-
+from tests.servers.calling import SPOT, USDM, Caller, Product, caller, place, until
+from tests.servers.clients import KEY, ccxt_client, second_client
 
 # -- limits
 

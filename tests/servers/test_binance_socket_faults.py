@@ -3,37 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from tests.servers.binance import BinanceServer
 from tests.servers.binance.faults import Kind
-from tests.servers.calling import PRODUCTS, Caller, Product, caller, place, until
-from tests.servers.clients import KEY, SECRET, ccxt_client
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[BinanceServer]:
-    async with BinanceServer() as server:
-        server.add_key(KEY, SECRET)
-        server.spot.deposit("USDT", "100000")
-        server.usdm.deposit("10000")
-        yield server
-
-
-@pytest.fixture(params=PRODUCTS, ids=lambda product: product.types)
-def product(request: pytest.FixtureRequest) -> Product:
-    found: Product = request.param
-    return found
-
-
-@pytest.fixture
-async def wire(server: BinanceServer, product: Product) -> AsyncIterator[Caller]:
-    async with caller(server, product.address) as wire:
-        yield wire
-
+from tests.servers.calling import Caller, Product, caller, place, until
+from tests.servers.clients import ccxt_client
 
 ANSWERED: list[tuple[Kind, dict[str, Any], int, int, bool]] = [
     ("error", {"status": 500}, 500, -1000, False),

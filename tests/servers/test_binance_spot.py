@@ -12,18 +12,9 @@ import ccxt.pro
 import pytest
 
 from tests.servers.binance import BinanceServer
-from tests.servers.clients import KEY, SECRET, ccxt_client
+from tests.servers.clients import KEY, ccxt_client
 
 BTC = "BTC/USDT"
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[BinanceServer]:
-    async with BinanceServer() as server:
-        server.add_key(KEY, SECRET)
-        server.spot.deposit("USDT", "100000")
-        server.spot.deposit("BTC", "2")
-        yield server
 
 
 @pytest.fixture

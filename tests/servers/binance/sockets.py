@@ -21,6 +21,8 @@ Understand = Callable[["Peer", Json], Json | None]
 """Answers one message of a client, or None to say nothing."""
 
 _MOST_MESSAGES = {"stream": 5, "ws": 5, "public": 10, "market": 10, "private": 10}
+_MOST_STREAMS = 1_024
+_MOST_CONNECTIONS, _CONNECTIONS_SECONDS = 300, 300.0
 _REMEMBERED = 256
 _TOO_MANY = 1008
 """The code a connection is closed with that sends too many messages."""
@@ -113,6 +115,11 @@ class Sockets:
         self.most_messages = dict(_MOST_MESSAGES)
         """How many frames of any kind a client may send within a second, by the first part of the address; any number
         where it is not listed, as at the WebSocket API, whose calls are counted by weight."""
+        self.most_streams = _MOST_STREAMS
+        """How many streams one connection may hear."""
+        self.most_connections = _MOST_CONNECTIONS
+        """How many connections may be opened within five minutes: all clients of a test come from one address."""
+        self._opened: deque[float] = deque()
         self._faults = faults
         self._mistakes = mistakes
         self._listeners: dict[str, dict[Peer, None]] = {}
@@ -124,6 +131,9 @@ class Sockets:
         """Hold a connection that hears some streams until it ends, answering what the client says."""
         if not self.accepting:
             return web.Response(status=503)
+        if not self._counted():
+            self._mistakes.append(f"{request.path}: more than {self.most_connections} connections within five minutes")
+            return web.Response(status=429)
         peer = Peer(request, self._faults)
         peer.remembered.update(remembered)
         await peer.socket.prepare(request)
@@ -141,6 +151,14 @@ class Sockets:
             del self.peers[peer]
             await self._notify()
         return peer.socket
+
+    def _counted(self) -> bool:
+        """Count a connection; return whether no more than may be were opened of late."""
+        now = asyncio.get_running_loop().time()
+        self._opened.append(now)
+        while self._opened[0] <= now - _CONNECTIONS_SECONDS:
+            self._opened.popleft()
+        return len(self._opened) <= self.most_connections
 
     async def _listen(self, peer: Peer, understand: Understand) -> None:
         """Answer what a client says until it hangs up or says too much."""
@@ -173,6 +191,8 @@ class Sockets:
                 return self._misunderstood(command, "unknown method or params")
             if bad := [stream for stream in streams if not valid(stream)]:
                 return self._misunderstood(command, f"no such stream {bad}")
+            if method == "SUBSCRIBE" and len({*peer.streams, *streams}) > self.most_streams:
+                return self._misunderstood(command, f"more than {self.most_streams} streams on one connection")
             for stream in streams:
                 if method == "SUBSCRIBE":
                     self.join(peer, stream)
