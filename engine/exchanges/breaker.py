@@ -17,8 +17,12 @@ T = TypeVar("T")
 class Breaker:
     """Watches the calls to one host. Open, it refuses them at once; one probe after a growing pause closes it again.
 
+    breaker.check(urgent=lane <= Lane.STOP)
+    …wait for a turn…
     with breaker.watching(urgent=lane <= Lane.STOP):
         …await the call, raising faults…
+
+    Whoever waits for his turn is no probe yet: the others would be shut out for as long.
     """
 
     def __init__(
@@ -36,6 +40,13 @@ class Breaker:
     def open_until(self) -> Millis | None:
         """The time of the next try, or None while calls flow."""
         return self._open_until
+
+    def check(self, *, urgent: bool = False) -> None:
+        """Refuse a call as ``watching`` would now, and let none through: for whoever would have to wait before."""
+        if self._open_until is None:
+            return
+        if self._probing or self._clock.now() < (self._urgent_from if urgent else self._open_until):
+            raise Unavailable("not asked: it failed too often just now", next_try=self._open_until)
 
     @contextmanager
     def watching(self, *, urgent: bool = False) -> Iterator[None]:
@@ -60,11 +71,9 @@ class Breaker:
 
     def _admit(self, urgent: bool) -> bool:
         """Return whether the call is a probe."""
+        self.check(urgent=urgent)
         if self._open_until is None:
             return False
-        now = self._clock.now()
-        if self._probing or now < (self._urgent_from if urgent else self._open_until):
-            raise Unavailable("not asked: it failed too often just now", next_try=self._open_until)
         self._probing = True
         return True
 

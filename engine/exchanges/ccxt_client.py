@@ -148,12 +148,13 @@ class Client(Streams):
     async def _ask(self, call: Call, args: tuple[Any, ...], *, lane: Lane, name: str, orders: int, sent: bool) -> Any:
         weight = self.part.weight(name or (call if isinstance(call, str) else ""), *args)
         work = getattr(self.ccxt, call) if isinstance(call, str) else partial(call, self.ccxt)
+        urgent = lane <= Lane.STOP
         try:
-            # The breaker comes first: whoever is shut out for long must not wait for his turn so long.
-            with self.breaker.watching(urgent=lane <= Lane.STOP):
-                await self.pace.turn(lane, weight, orders=orders)
-                with self._translated(sent=sent):
-                    return await work(*args)
+            # Whoever is shut out for long must not wait for his turn so long.
+            self.breaker.check(urgent=urgent)
+            await self.pace.turn(lane, weight, orders=orders)
+            with self.breaker.watching(urgent=urgent), self._translated(sent=sent):
+                return await work(*args)
         except Throttled as fault:
             self.pace.penalise(fault.retry_after_seconds)
             raise

@@ -14,6 +14,7 @@ from data.market import MarketKind, Ticker
 from data.values import Millis
 from engine.exchanges.base import Emit
 from engine.exchanges.habits import Habits
+from engine.exchanges.pacing import Lane
 from engine.exchanges.public_feed import PublicFeed, Quote
 from engine.exchanges.tasks import end, persist, spawn
 
@@ -127,7 +128,7 @@ class LivePrices:
         known, marked = self._known.get(symbol), self._marked.get(symbol)
         if known is None or (marked is not None and self._since(marked) < self._mark_silence * 1000):
             return
-        price = await self._feed.mark(symbol)
+        price = await self._feed.mark(symbol, Lane.PRICES)
         if symbol not in self._known or self._marked.get(symbol) != marked:
             return  # the stream spoke meanwhile
         self._mark(symbol, price)
@@ -136,11 +137,13 @@ class LivePrices:
 
     async def _ask(self, symbol: str) -> Ticker:
         """Ask; where a stream told bid and ask, or the mark price, meanwhile, that is newer than the answer."""
+        # Prices of markets that nobody follows are asked for out of curiosity.
+        lane = Lane.PRICES if symbol in self._tasks else Lane.DATA
         heard, marked, begun = self._heard.get(symbol), self._marked.get(symbol), self._clock.now()
         mark = None
         if self._feed.client.kind is MarketKind.PERPETUAL:
-            mark = await self._feed.mark(symbol)
-        quote = await self._feed.quote(symbol)
+            mark = await self._feed.mark(symbol, lane)
+        quote = await self._feed.quote(symbol, lane)
         known = self._known.get(symbol)
         if known is not None and self._marked.get(symbol) != marked:
             mark = known.mark

@@ -22,15 +22,18 @@ class Lane(IntEnum):
     CANCEL = 0
     STOP = 1
     GRID = 2
-    BOOKS = 3
+    PRICES = 3
+    """Of markets with bots: without them nothing may trade, and what rests is taken back."""
+    BOOKS = 4
     """What became of our orders: fills, and what still rests."""
-    DATA = 4
+    DATA = 5
 
 
 SHARES: Mapping[Lane, float] = {
     Lane.CANCEL: 1.0,
     Lane.STOP: 0.95,
     Lane.GRID: 0.85,
+    Lane.PRICES: 0.8,
     Lane.BOOKS: 0.75,
     Lane.DATA: 0.6,
 }

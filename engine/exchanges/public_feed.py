@@ -98,10 +98,10 @@ class PublicFeed:
             raise ExchangeUnavailable(f"{symbol} has no bid or no ask")
         return found[0]
 
-    async def mark(self, symbol: str) -> Decimal:
+    async def mark(self, symbol: str, lane: Lane = Lane.DATA) -> Decimal:
         """Ask for the mark price of a perpetual."""
         with self.naming(symbol):
-            price = decimal((await self.client.read("fetch_mark_price", symbol, tries=1))["markPrice"])
+            price = decimal((await self.client.read("fetch_mark_price", symbol, lane=lane, tries=1))["markPrice"])
         if not price:
             raise ExchangeUnavailable(f"{self.name} tells no mark price of {symbol}")
         return price

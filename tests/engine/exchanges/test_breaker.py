@@ -88,6 +88,17 @@ def test_one_probe_at_a_time_closes_it() -> None:
     host.call()
 
 
+def test_whoever_waits_for_his_turn_shuts_nobody_out() -> None:
+    host = Host()
+    host.fail()
+    with pytest.raises(Unavailable):
+        host.breaker.check()
+    host.clock.advance(4_000)
+    host.breaker.check()
+    host.call(urgent=True)
+    assert host.breaker.open_until is None
+
+
 def test_pauses_grow_to_a_bound() -> None:
     host, pauses = Host(), []
     host.fail()

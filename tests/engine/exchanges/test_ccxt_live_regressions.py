@@ -18,10 +18,13 @@ from engine.accounts.execution import ARRIVAL_SECONDS
 from engine.clock import ManualClock, SystemClock
 from engine.exchanges.base import Accepted
 from engine.exchanges.ccxt_client import Client
+from engine.exchanges.faults import Unavailable
+from engine.exchanges.pacing import Lane
 from engine.exchanges.tasks import persist
 from tests.contracts.live_venues import LiveVenue
-from tests.engine.exchanges.live import HASTY, Perpetual, Spot, opened, rest, restored
+from tests.engine.exchanges.live import HASTY, Perpetual, Spot, branch_of, opened, rest, restored
 from tests.servers.binance.symbols import Spec
+from tests.servers.calling import until
 
 ID = "bt-1-1-0b1"
 MINUTES = 5 * 60_000
@@ -145,3 +148,22 @@ async def test_orders_behind_many_trades_are_found_with_one_question(venue: Live
     assert {fill.client_id for fill in told} == set(names)
     assert [each for each in asked if each.endswith("/order")] == []
     assert len([each for each in asked if each.endswith("/allOrders")]) == 1
+
+
+async def test_a_question_that_waits_for_its_turn_shuts_no_cancel_out_once_the_exchange_is_well_again(
+    venue: LiveVenue,
+) -> None:
+    """It was the one probe of an exchange that had failed, and for a minute at worst nobody else might ask."""
+    await rest(venue)
+    account = branch_of(venue.exchange).account
+    await account.pace.turn(Lane.CANCEL, venue.limits.weight * 7 // 10)
+    for _ in range(5):
+        with pytest.raises(Unavailable), account.breaker.watching():
+            raise Unavailable("down")
+    await account.clock.sleep(1)
+    chart = asyncio.ensure_future(venue.exchange.candles(venue.symbol, "1m", 5))
+    await until(lambda: account.pace.waiting == 1)
+    await venue.exchange.cancel(ID, venue.symbol)
+    assert await venue.exchange.open_orders(venue.symbol) == []
+    assert not chart.done()
+    chart.cancel()

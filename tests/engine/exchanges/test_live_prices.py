@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from data.market import Ticker
 from engine.clock import SystemClock
 from engine.exchanges.habits import Habits
+from engine.exchanges.pacing import SHARES, Lane
 from tests.engine.exchanges.live import HASTY, Perpetual, Spot, branch_of, opened
 
 CALM = Habits(silence_seconds=60, mark_silence_seconds=60)
@@ -172,3 +173,17 @@ async def test_a_clock_that_is_set_back_makes_no_price_young_and_no_dead_stream_
     await spot.inbox.until(lambda: told(spot)[-1].bid == 90 or None)
     async with asyncio.timeout(5):
         await spot.streams.subscribed("btcusdt@bookTicker")
+
+
+async def test_prices_are_asked_for_although_comparing_the_books_takes_all_its_share(tmp_path: Path) -> None:
+    """A comparison after the other once left none for prices: they went stale, and every grid was taken back."""
+    async with opened(Perpetual(tmp_path)) as venue:
+        await followed(venue)
+        pace = branch_of(venue.exchange).account.pace
+        await pace.turn(Lane.CANCEL, int(SHARES[Lane.BOOKS] * venue.limits.weight))
+        compared = asyncio.ensure_future(venue.exchange.balances())
+        venue.move(venue.symbol, D(90), D(91))
+        before = told(venue)[-1].at
+        await venue.inbox.until(lambda: told(venue)[-1].at > before + 1_000 or None)
+        assert not compared.done()
+        compared.cancel()

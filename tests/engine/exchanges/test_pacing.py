@@ -66,7 +66,7 @@ async def test_each_lane_leaves_room_to_those_before_it() -> None:
         for count in range(20):
             await callers.ask(f"{lane.name} {count}", lane)
     told = [sum(name.startswith(lane.name) for name in callers.names) for lane in Lane]
-    assert told == [1, 2, 2, 3, 12]
+    assert told == [1, 2, 1, 1, 3, 12]
     assert callers.pace.load == 1
     for task in callers.tasks.values():
         task.cancel()
@@ -74,14 +74,14 @@ async def test_each_lane_leaves_room_to_those_before_it() -> None:
     assert callers.pace.waiting == 0
 
 
-async def test_what_became_of_orders_is_asked_after_orders_and_before_charts() -> None:
+async def test_prices_and_what_became_of_orders_are_asked_after_orders_and_before_charts() -> None:
     callers = Callers(WEIGHT)
     await callers.ask("before", Lane.CANCEL, 18)
-    asked = [("chart", Lane.DATA), ("fills", Lane.BOOKS), ("order", Lane.GRID), ("stop", Lane.STOP)]
-    for name, lane in asked:
+    later = [("chart", Lane.DATA), ("fills", Lane.BOOKS), ("price", Lane.PRICES)]
+    for name, lane in [*later, ("order", Lane.GRID), ("stop", Lane.STOP)]:
         await callers.ask(name, lane, 2)
     await callers.pass_(MINUTE + 2_000)
-    assert callers.names == ["before", "stop", "order", "fills", "chart"]
+    assert callers.names == ["before", "stop", "order", "price", "fills", "chart"]
 
 
 async def test_charts_that_used_up_their_share_leave_room_to_ask_what_became_of_orders() -> None:
