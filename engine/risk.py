@@ -122,6 +122,9 @@ def _filters(state: EngineState, limits: RiskLimits, draft: Draft, at: Millis) -
             "notional": plain(draft.notional),
             "minimum": plain(filters.min_notional),
         }
+    if draft.type is OrderType.MARKET:
+        # It rests nowhere, and what closes a position must never wait for room that another bot takes.
+        return None
     there = [each for each in state.active_bots(draft.symbol) if each.spec.mode is draft.mode]
     resting = sum(len(each.live) for each in there)
     if resting >= filters.max_orders:

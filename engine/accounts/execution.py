@@ -23,7 +23,7 @@ from data.events import (
     OrderUpdate,
     RejectReason,
 )
-from data.orders import Draft, Purpose
+from data.orders import Draft, OrderStatus, Purpose
 from data.values import ZERO
 from engine.accounts.lanes import Lanes, lane_of
 from engine.clock import Clock
@@ -272,7 +272,10 @@ class Execution:
             if report is not None:
                 self._sending.discard(identity)
                 self._unanswered.pop(identity, None)
-                self._post(OrderAccepted(at=self._clock.now(), client_id=identity, exchange_id=report.exchange_id))
+                now = self._clock.now()
+                self._post(OrderAccepted(at=now, client_id=identity, exchange_id=report.exchange_id))
+                if not report.status.live and report.status is not OrderStatus.FILLED:
+                    self._post(OrderCancelled(at=now, client_id=identity, filled=report.filled))
                 return
             denials += 1
             if denials >= DENIALS and waited >= ARRIVAL_SECONDS:

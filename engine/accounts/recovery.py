@@ -15,6 +15,8 @@ from engine.views import BotStatus
 OVERLAP: Millis = 600_000
 """How far before the last known fill to look again: exchanges may report trades late or out of order."""
 
+FUNDING_OVERLAP: Millis = 7_200_000
+"""The same for funding, which is settled on all markets at full hours but may be told of each in its own time."""
 
 AFTERMATH: Millis = 86_400_000
 """How long after its end a bot's trades and funding are still looked for: nothing tells that all were heard of."""
@@ -83,7 +85,7 @@ def _funding_since(runner: Runner, account: Account, symbols: Collection[str]) -
         # A stream that tells of a payment says nothing about those before it; an answer tells them all.
         answered = account.funded_at.get(symbol)
         kept = state.funded_until.get(market_key(account.mode, symbol), began)
-        since[symbol] = max(began, kept if answered is None else answered - OVERLAP)
+        since[symbol] = max(began, kept if answered is None else answered - FUNDING_OVERLAP)
     return since
 
 

@@ -195,6 +195,17 @@ def test_a_budget_counts_fees_and_what_is_already_bid() -> None:
     assert isinstance(check(state, LIMITS, bid(), NOW), Refused)
 
 
+def test_a_market_full_of_resting_orders_keeps_no_closing_sale_waiting() -> None:
+    state = freed()
+    bot = state.bots[1]
+    filters = msgspec.structs.replace(bot.market.filters, max_orders=len(bot.live))
+    bot.market = msgspec.structs.replace(bot.market, filters=filters)
+    refused = check(state, LIMITS, bid(), NOW)
+    assert isinstance(refused, Refused)
+    assert refused.code is RefusalCode.TOO_MANY_ORDERS
+    assert isinstance(check(state, LIMITS, offer(type=OrderType.MARKET, purpose=Purpose.CLOSE), NOW), Approved)
+
+
 def test_open_orders_of_all_bots_are_counted_but_a_closing_sale_never_waits() -> None:
     state = freed()
     full = msgspec.structs.replace(LIMITS, max_open_orders=len(state.orders))

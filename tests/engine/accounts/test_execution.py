@@ -13,7 +13,7 @@ from data.values import Mode, Side
 from engine.accounts.execution import ARRIVAL_SECONDS, WORKERS, Execution
 from engine.accounts.reconcile import reconcile
 from engine.clock import ManualClock
-from engine.exchanges.base import OrderReport, Submitted
+from engine.exchanges.base import ExchangeUnavailable, OrderReport, Submitted
 from engine.outcome import CancelRequest
 from engine.risk import Approved
 from engine.views import BotStatus
@@ -194,6 +194,50 @@ async def test_an_order_is_asked_about_until_an_answer_makes_sense() -> None:
         assert exchange.bad_answers == 0
         assert exchange.submits.count(initial) == 1, "a bug is no denial: nothing is sent twice for it"
         assert len(live.bot.live) == 10
+
+
+class Expiring(FakeExchange):
+    """Ends the first closing sale without a trade, and tells it to nobody who does not ask."""
+
+    ended: OrderReport | None = None
+
+    async def submit(self, order: Approved) -> Submitted:
+        """Place an order, or let it end where nobody hears of it."""
+        draft = order.draft
+        if draft.purpose is not Purpose.CLOSE or self.ended is not None:
+            return await super().submit(order)
+        self.submits.append(draft.client_id)
+        self.ended = OrderReport(
+            client_id=draft.client_id,
+            exchange_id="1",
+            symbol=draft.symbol,
+            side=draft.side,
+            price=draft.price,
+            quantity=draft.quantity,
+            filled=Decimal(0),
+            status=OrderStatus.CANCELLED,
+        )
+        raise ExchangeUnavailable("the connection broke before the answer arrived")
+
+    async def order(self, client_id: str, symbol: str) -> OrderReport | None:
+        """Return one order."""
+        if self.ended is not None and client_id == self.ended.client_id:
+            return self.ended
+        return await super().order(client_id, symbol)
+
+
+async def test_a_closing_order_that_is_found_to_have_ended_without_a_trade_has_a_successor() -> None:
+    clock = ManualClock(NOW)
+    exchange = Expiring(clock)
+    async with living(exchange=exchange, clock=clock) as live:
+        await live.start_bot()
+        await live.settle()
+        await live.runner.ask(StopBot(at=NOW, by="t", bot=1, sell=True))
+        await live.until(lambda: exchange.ended is not None)
+        await live.pass_time(3)
+        exchange.price(Decimal(100))
+        await live.until(lambda: live.bot.status is BotStatus.STOPPED)
+        assert live.bot.books.base == 0
 
 
 class Slow(FakeExchange):

@@ -12,7 +12,7 @@ from data.grids import Direction
 from data.journal import Journal
 from data.market import Ticker
 from data.values import Millis, Mode
-from engine.accounts.recovery import OVERLAP, recover_funding
+from engine.accounts.recovery import FUNDING_OVERLAP, recover_funding
 from engine.clock import ManualClock
 from engine.state import KEEP_FUNDING, market_key
 from tests.engine.fake_exchange import NOW, PERPETUAL, SPEC, FakeExchange
@@ -72,7 +72,7 @@ async def test_a_market_without_funding_has_none_of_another_asked_or_booked_agai
         clock.advance(len(exchange.paid) * HOUR)
         await recover(live, 20)
         assert live.bot.books.funding == len(exchange.paid) * D("-0.01")
-        assert exchange.since[-1] == exchange.paid[-1].at - OVERLAP
+        assert exchange.since[-1] == exchange.paid[-1].at - FUNDING_OVERLAP
         exchange.settle(1)
         clock.advance(HOUR)
         await recover(live)
@@ -113,3 +113,20 @@ async def test_funding_from_before_what_the_stream_told_last_is_found_after_a_st
     async with living(journal, exchange=exchange, clock=clock) as live:
         await recover(live)
         assert live.bot.books.funding == len(exchange.paid) * D("-0.01")
+
+
+async def test_funding_of_one_market_that_is_told_after_later_funding_of_another_is_booked() -> None:
+    clock = ManualClock(NOW)
+    exchange = Asked(clock)
+    async with living(exchange=exchange, clock=clock) as live:
+        await live.start_bot()
+        await live.settle()
+        await start_idle(live)
+        exchange.settle(2)
+        clock.advance(len(exchange.paid) * HOUR)
+        await recover(live, 2)
+        late = FundingPaid(at=exchange.paid[0].at, id="late", symbol=IDLE, mode=Mode.SHADOW, amount=D("-0.5"))
+        exchange.paid.insert(0, late)
+        await recover(live, 2)
+        idle = next(bot for bot in live.runner.engine.state.bots.values() if bot.market.symbol == IDLE)
+        assert idle.books.funding == late.amount
