@@ -11,9 +11,10 @@ from data.values import ZERO, Millis
 
 _REMEMBERED = 2_048
 """Orders that are over, and fills; older ones are forgotten. Whoever asks for them asks the exchange."""
-_NAMED = 8_192
+_NAMED = 4_096
 """Orders of which the name alone is kept, some 200 bytes each, so that trades looked at again need no question whose
-they were: an answer about a thousand orders takes megabytes for a moment."""
+they were: an answer about a thousand orders takes megabytes for a moment. Together they are as many as ten minutes of
+heavy trading take."""
 
 
 class _Own:
