@@ -13,7 +13,7 @@ from data.values import ONE, Millis
 from engine.accounts.account import Account
 from engine.accounts.reconcile import differs_anew, reconcile
 from engine.accounts.recovery import lately_at_work, recover_funding
-from engine.exchanges.base import ExchangeUnavailable
+from engine.exchanges.base import ExchangeUnavailable, MarketUnknown
 from engine.pictures import bot_view
 from engine.runner import Runner
 from engine.views import BotStatus
@@ -125,6 +125,8 @@ async def hold_alive(runner: Runner, seconds: int) -> None:
                 await account.exchange.hold_alive(symbol, seconds if symbol in wanted else 0)
             except ExchangeUnavailable as error:
                 silent.append(error)
+            except MarketUnknown:
+                account.held_alive.discard(symbol)  # its orders went with it
             else:
                 (account.held_alive.add if symbol in wanted else account.held_alive.discard)(symbol)
     if silent:

@@ -174,12 +174,16 @@ class Client(Streams):
         """Wait for a stream to tell something new."""
         if self._trouble is not None:
             raise self._trouble
-        with self._translated(sent=False):
-            try:
-                return await getattr(self.ccxt, call)(*args)
-            except KeyError as error:
-                # Tidying up after a subscription that was refused, ccxt trips; what was refused stands behind.
-                raise error.__context__ or error from None
+        try:
+            with self._translated(sent=False):
+                try:
+                    return await getattr(self.ccxt, call)(*args)
+                except KeyError as error:
+                    # Tidying up after a subscription that was refused, ccxt trips; what was refused stands behind.
+                    raise error.__context__ or error from None
+        except Throttled as fault:
+            self.pace.penalise(fault.retry_after_seconds)
+            raise
 
     async def snapshot(self, symbol: str, limit: int | None, params: Mapping[str, Any]) -> Any:
         """Ask for the book that a stream goes on from, in our own budget, of which ccxt knows nothing."""

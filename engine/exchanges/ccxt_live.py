@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from random import Random
 
@@ -31,7 +32,7 @@ from engine.exchanges.base import (
 from engine.exchanges.habits import Habits
 from engine.exchanges.live_branch import Branch
 from engine.exchanges.public_data import LiveData, PublicData
-from engine.exchanges.tasks import end, spawn
+from engine.exchanges.tasks import end, persist, spawn
 from engine.risk import Approved
 
 _NEAR = 5
@@ -100,7 +101,7 @@ class _Account:
     def _of(self, symbol: str) -> Branch:
         self._any()
         for branch in self._branches.values():
-            if symbol in branch.markets:
+            if branch.lists(symbol):
                 return branch
         listed = [name for branch in self._branches.values() for name in branch.markets]
         raise MarketUnknown(symbol, difflib.get_close_matches(symbol.upper(), listed, _NEAR, 0.4))
@@ -165,7 +166,7 @@ class CcxtExchange(_Account, LiveData):
                     order_socket=self._order_socket,
                 )
             await asyncio.gather(*(branch.open(emit) for branch in self._branches.values()))
-            self._tasks.append(spawn(self._keep_time(), f"{self.name} clock"))
+            self._tasks.append(spawn(persist(self._keep_time, self._clock), f"{self.name} clock"))
         except BaseException:
             await self.close()
             raise
@@ -184,11 +185,15 @@ class CcxtExchange(_Account, LiveData):
     # -- markets
 
     async def markets(self) -> Sequence[Market]:
-        """Return all markets of all kinds."""
-        return [market for branch in self._branches.values() for market in branch.markets.values()]
+        """Return all markets of all kinds that are traded now."""
+        branches = self._branches.values()
+        return [market for branch in branches for name, market in branch.markets.items() if branch.trades(name)]
 
     async def market(self, symbol: str) -> Market:
         """Return one market with the account's own fees and, for a perpetual, its leverage tiers."""
+        if not any(branch.lists(symbol) for branch in self._branches.values()):
+            # It may have been listed a moment ago.
+            await asyncio.gather(*(branch.look_again() for branch in self._branches.values()))
         return await self._of(symbol).market(symbol)
 
     async def ticker(self, symbol: str) -> Ticker:
@@ -204,7 +209,7 @@ class CcxtExchange(_Account, LiveData):
     async def subscribe(self, symbols: frozenset[str]) -> None:
         """Emit tickers of exactly these symbols; those that are not listed are passed over."""
         for branch in self._branches.values():
-            await branch.prices.follow(symbols & branch.markets.keys())
+            await branch.prices.follow(frozenset(filter(branch.lists, symbols)))
 
     # -- orders
 
@@ -215,6 +220,9 @@ class CcxtExchange(_Account, LiveData):
             branch = self._of(draft.symbol)
         except MarketUnknown:
             refusal = f"{draft.symbol} is not listed"
+            return Rejected(client_id=draft.client_id, reason=RejectReason.MARKET_CLOSED, message=refusal)
+        if not branch.trades(draft.symbol):
+            refusal = f"{draft.symbol} is not traded now"
             return Rejected(client_id=draft.client_id, reason=RejectReason.MARKET_CLOSED, message=refusal)
         return await branch.orders.submit(draft)
 
@@ -245,10 +253,7 @@ class CcxtExchange(_Account, LiveData):
         return self._of(symbol).data
 
     async def _keep_time(self) -> None:
-        while True:
-            await self._clock.sleep(_CLOCK_SECONDS)
-            for branch in self._branches.values():
-                try:
-                    await branch.account.measure_skew()
-                except ExchangeUnavailable:
-                    continue  # a call that is refused for its time measures again
+        await self._clock.sleep(_CLOCK_SECONDS)
+        for branch in self._branches.values():
+            with suppress(ExchangeUnavailable):  # a call that is refused for its time measures again
+                await branch.account.measure_skew()

@@ -22,9 +22,12 @@ def decimal(value: object) -> Decimal:
 
 
 def tradable(market: Mapping[str, Any], kind: MarketKind) -> bool:
-    """Return whether a ccxt market is active and of a kind: spot, or a perpetual settled in its quote."""
-    if market.get("active") is False:
-        return False
+    """Return whether a ccxt market is of a kind and neither halted nor closed."""
+    return market.get("active") is not False and of_kind(market, kind)
+
+
+def of_kind(market: Mapping[str, Any], kind: MarketKind) -> bool:
+    """Return whether a ccxt market is of a kind: spot, or a perpetual settled in its quote."""
     if kind is MarketKind.SPOT:
         return bool(market.get("spot"))
     return bool(market.get("swap") and market.get("linear") and market.get("settle") == market.get("quote"))

@@ -43,6 +43,7 @@ class Streams(ABC):
         """Messages that wait for their turn: until they went, a silent stream may not have been asked for."""
         self._trouble: Unavailable | None = None
         self._errands: set[asyncio.Task[Any]] = set()
+        self._dismissed: set[asyncio.Task[None]] = set()
         self._settling: asyncio.TimerHandle | None = None
 
     @property
@@ -86,6 +87,12 @@ class Streams(ABC):
             self._settling.cancel()  # nobody could cancel it any more when the streams are dropped
         self._settling = asyncio.get_running_loop().call_later(_SETTLED_SECONDS, self.live.set)
 
+    def dismiss(self, socket: Any) -> None:
+        """Close a connection that was given up before it stood: what it tells would be told twice."""
+        closing = asyncio.ensure_future(socket.close())
+        self._dismissed.add(closing)
+        closing.add_done_callback(self._dismissed.discard)
+
     def broken(self, error: Exception) -> Unavailable:
         """Hear that a message could not be taken in: what it told is lost, and the next wait must fail."""
         self._trouble = Unavailable(f"{self.name}: {type(error).__name__}: {error}")
@@ -106,18 +113,21 @@ def attentive(exchange: type[Any], client: Streams) -> type[Any]:
             socket.reject(client.broken(error))
 
     def on_connected(self: Any, socket: Any, message: object = None) -> None:
+        if not _current(self, socket):
+            client.dismiss(socket)
+            return
         exchange.on_connected(self, socket, message)
         client.connected()
+
+    def on_close(self: Any, socket: Any, error: object) -> None:
+        if _current(self, socket):  # or ccxt would forget the one that took its place
+            exchange.on_close(self, socket, error)
 
     async def snapshot_of(self: Any, symbol: str, limit: int | None = None, params: Any = None) -> Any:
         return await client.snapshot(symbol, limit, params or {})
 
     def client_of(self: Any, url: str) -> Any:
-        socket = exchange.client(self, url)
-        socket.future = partial(_promised, socket)
-        if client.part.messages_per_second is not None and "send" not in vars(socket):
-            socket.send = partial(_paced, client, socket, Spacing(client.clock, client.part.messages_per_second))
-        return socket
+        return _prepared(client, exchange.client(self, url))
 
     return type(
         exchange.__name__,
@@ -125,11 +135,16 @@ def attentive(exchange: type[Any], client: Streams) -> type[Any]:
         {
             "handle_message": handle_message,
             "on_connected": on_connected,
+            "on_close": on_close,
             "client": client_of,
             "fetch_rest_order_book_safe": snapshot_of,
             "safe_float": staticmethod(_exact),
         },
     )
+
+
+def _current(exchange: Any, socket: Any) -> bool:
+    return (exchange.clients or {}).get(socket.url) is socket
 
 
 def _exact(told: Any, key: Any, default: Any = None) -> Any:
@@ -139,6 +154,14 @@ def _exact(told: Any, key: Any, default: Any = None) -> Any:
         return default if value is None or value == "" else Decimal(str(value))
     except (KeyError, IndexError, TypeError, InvalidOperation):
         return default
+
+
+def _prepared(client: Streams, socket: Any) -> Any:
+    """Return a connection whose promises complain to nobody, and whose messages are kept apart in time."""
+    socket.future = partial(_promised, socket)
+    if client.part.messages_per_second is not None and "send" not in vars(socket):
+        socket.send = partial(_paced, client, socket, Spacing(client.clock, client.part.messages_per_second))
+    return socket
 
 
 async def _paced(client: Streams, socket: Any, spacing: Spacing, message: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from random import Random
+from typing import Any
 
 import msgspec
 
@@ -13,7 +14,7 @@ from data.values import Millis, Mode
 from engine.clock import Clock
 from engine.exchanges.base import Emit, ExchangeUnavailable, MarketUnknown
 from engine.exchanges.ccxt_client import Client
-from engine.exchanges.ccxt_markets import decimal, to_tiers
+from engine.exchanges.ccxt_markets import decimal, of_kind, to_tiers, tradable
 from engine.exchanges.habits import Habits
 from engine.exchanges.live_fills import LiveFills
 from engine.exchanges.live_orders import LiveOrders
@@ -27,6 +28,8 @@ from engine.exchanges.quirks.base import capabilities
 
 _FACTS_KEPT: Millis = 3_600_000
 """How long filters, fees and tiers of a market are taken to stay."""
+_HALT_KEPT: Millis = 60_000
+"""The same for word that a market is halted, or not listed."""
 
 
 class Branch:
@@ -60,6 +63,7 @@ class Branch:
             missing = ", ".join(self._can.missing) or "post-only orders"
             raise ValueError(f"exchange.name: {exchange} has no {missing} on {kind.value} markets")
         self.markets: dict[str, Market] = {}
+        """All that were ever tradable, or asked for: trades of one that is gone by now must still be understood."""
         self._facts: dict[str, tuple[Millis, Market]] = {}
         self._tiers: dict[str, tuple[Tier, ...]] = {}
         self._loaded_at: Millis = 0
@@ -100,31 +104,51 @@ class Branch:
         await asyncio.gather(self.feed.client.close(), self.account.close())
 
     async def market(self, symbol: str) -> Market:
-        """Return a listed market with what the account pays on it and may borrow."""
+        """Return a listed market, halted or not, with what the account pays on it and may borrow."""
         known = self._facts.get(symbol)
-        if known is not None and self._clock.now() - known[0] < _FACTS_KEPT:
+        if known is not None and self.trades(symbol) and self._clock.now() - known[0] < _FACTS_KEPT:
             return known[1]
-        if self._clock.now() - self._loaded_at > _FACTS_KEPT:
-            await self._load()
-        market = self.markets.get(symbol)
-        if market is None:
-            raise MarketUnknown(symbol)
+        await self._look(_FACTS_KEPT if self.trades(symbol) else _HALT_KEPT)
+        market = self._listed(symbol)
         fees = await self._fees(market)
         market = msgspec.structs.replace(market, fees=fees, tiers=await self._tiers_of(symbol))
         self._facts[symbol] = (self._clock.now(), market)
         self.markets[symbol] = market
         return market
 
+    def lists(self, symbol: str) -> bool:
+        """Return whether the exchange lists a market of this kind. While one is halted, its orders rest all the same:
+        they can be cancelled, and what they traded before is told.
+        """
+        found = self._found(symbol)
+        return found is not None and of_kind(found, self.kind)
+
+    def trades(self, symbol: str) -> bool:
+        """Return whether a market is listed and was neither halted nor closed when that was looked at."""
+        found = self._found(symbol)
+        return found is not None and tradable(found, self.kind)
+
+    def _found(self, symbol: str) -> Mapping[str, Any] | None:
+        found: Mapping[str, Any] | None = (self.feed.client.ccxt.markets or {}).get(symbol)
+        return found
+
     def _listed(self, symbol: str) -> Market:
-        market = self.markets.get(symbol)
-        if market is None:
+        if not self.lists(symbol):
             raise MarketUnknown(symbol)
-        return market
+        if symbol not in self.markets:
+            self.markets[symbol] = self.feed.market(symbol)  # halted since before the start
+        return self.markets[symbol]
+
+    async def look_again(self) -> None:
+        """Ask what is listed, unless that was asked a moment ago."""
+        await self._look(_HALT_KEPT)
+
+    async def _look(self, age: Millis) -> None:
+        if self._clock.now() - self._loaded_at > age:
+            await self._load()
 
     async def _load(self) -> None:
-        listed = await self.feed.markets()
-        self.markets.clear()
-        self.markets.update(listed)
+        self.markets.update(await self.feed.markets())
         self.account.adopt(self.feed.client)
         self._loaded_at = self._clock.now()
 

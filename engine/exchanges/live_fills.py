@@ -12,6 +12,7 @@ import structlog
 from data.market import Market
 from data.orders import Fill
 from data.values import Millis, Side, plain
+from engine.exchanges.base import MarketUnknown
 from engine.exchanges.ccxt_client import Client
 from engine.exchanges.ccxt_markets import contract_size, decimal
 from engine.exchanges.fee_prices import FeePrices
@@ -52,10 +53,11 @@ class LiveFills:
         """Return own executions on a market at or after ``since``, oldest first."""
         part, now = self._client.part, self._client.clock.now() + self._client.skew
         start = max(since, now - part.trades_kept, 0) if part.trades_kept else max(since, 0)
-        trades: dict[str, Mapping[str, Any]] = {}
+        trades: dict[tuple[str, str], Mapping[str, Any]] = {}
         while True:
             for trade in await self._window(symbol, start):
-                trades[str(trade["id"])] = trade
+                # Where both sides of a trade are the account's, they have one number.
+                trades[str(trade["id"]), str(trade["order"])] = trade
             start += part.trades_window
             if not part.trades_window or start > now:
                 break
@@ -76,9 +78,9 @@ class LiveFills:
             if part.trades_from:
                 page = await self._page(symbol, None, {part.trades_from: int(last["id"]) + 1})
             else:
-                known, at = {trade["id"] for trade in found}, int(last["timestamp"])
+                known, at = {(trade["id"], trade["order"]) for trade in found}, int(last["timestamp"])
                 page = await self._page(symbol, at, {})
-                if all(trade["id"] in known for trade in page):
+                if all((trade["id"], trade["order"]) in known for trade in page):
                     page = await self._page(symbol, at + 1, {})
 
     async def _page(self, symbol: str, since: Millis | None, params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -91,12 +93,12 @@ class LiveFills:
 
     async def _fill(self, trade: Mapping[str, Any], client_id: str) -> Fill:
         symbol, price = str(trade["symbol"]), decimal(trade["price"])
-        quantity = decimal(trade["amount"]) * contract_size(self._client.ccxt.markets[symbol])
+        quantity = decimal(trade["amount"]) * contract_size(self._client.ccxt.markets.get(symbol, {}))
         charged = trade.get("fee") or {}
         fee, asset = decimal(charged.get("cost")), str(charged.get("currency") or "")
         identity, at = str(trade["id"]), int(trade["timestamp"])
         maker = trade.get("takerOrMaker") == "maker"
-        value = await self._value((symbol, identity), fee, asset, Worth(price, quantity, maker, at))
+        value = await self._value((symbol, f"{identity} {client_id}"), fee, asset, Worth(price, quantity, maker, at))
         return Fill(
             trade_id=identity,
             client_id=client_id,
@@ -116,7 +118,9 @@ class LiveFills:
 
         A price of another time, or else the rate that the account pays, is nearer to the truth than nothing.
         """
-        market = self._markets[key[0]]
+        market = self._markets.get(key[0])
+        if market is None:
+            raise MarketUnknown(key[0])
         if not fee or asset == market.quote:
             return fee
         if asset == market.base:

@@ -17,11 +17,13 @@ from data.values import Millis, Mode
 from engine.exchanges.base import Emit, ExchangeUnavailable, MarketUnknown, StreamRestored
 from engine.exchanges.ccxt_client import Client
 from engine.exchanges.ccxt_markets import contract_size, decimal
-from engine.exchanges.faults import Refused, Unauthorised, Unavailable
+from engine.exchanges.faults import Refused, Throttled, Unauthorised, Unavailable
 from engine.exchanges.habits import Habits
 from engine.exchanges.live_fills import LiveFills
 from engine.exchanges.live_orders import LiveOrders, never_was, over, triggered_id
 from engine.exchanges.own_orders import OwnOrders
+from engine.exchanges.pacing import Lane
+from engine.exchanges.quirks.base import Renewal
 from engine.exchanges.tasks import end, persist, spawn
 
 OVERLAP: Millis = 60_000
@@ -70,7 +72,8 @@ class UserStream:
         if not (has.get("watchOrders") and has.get("watchMyTrades")):
             self._tasks.append(spawn(persist(self._ask_again, self._clock), "asking for own orders"))
             return
-        self._tasks += [spawn(self._supervise(), "user stream"), spawn(self._probe(), "check of the user stream")]
+        self._tasks.append(spawn(self._supervise(), "user stream"))
+        self._tasks.append(spawn(persist(self._probe, self._clock), "check of the user stream"))
         try:
             await asyncio.wait_for(self._ready.wait(), _OPENING_SECONDS)
         except TimeoutError:
@@ -111,7 +114,11 @@ class UserStream:
     async def _listen(self, first: bool) -> None:
         """Open a stream and stay until it breaks. Only what was asked for is known to be sound, not what was told."""
         await self._client.drop_streams()
+        # What ccxt asks to sign on is asked past the pace: at least nothing of it during a ban.
+        await self._client.pace.turn(Lane.BOOKS, self._client.part.weight("watch_orders"))
         watches = [asyncio.create_task(self._watch(call)) for call in ("watch_orders", "watch_my_trades")]
+        if (renewal := self._client.part.renewal) is not None:
+            watches.append(asyncio.create_task(self._renew(renewal)))
         live = asyncio.create_task(self._client.live.wait())
         try:
             async with asyncio.timeout(_OPENING_SECONDS):
@@ -139,22 +146,28 @@ class UserStream:
         while True:
             await self._client.watch(call)
 
-    async def _probe(self) -> None:
-        """Ask now and then for what the stream should have told; a stream that told less is opened anew."""
+    async def _renew(self, renewal: Renewal) -> None:
+        """Keep the stream alive. Raises a fault when the exchange no longer knows it."""
+        call, seconds = renewal
         while True:
-            await self._clock.sleep(self._habits.probe_seconds)
-            if not self.up:
-                continue
-            settled = self._clock.now() - round(self._habits.settling_seconds * 1000)
+            await self._clock.sleep(seconds)
             try:
-                untold = await self._catch_up(self._sound_at - OVERLAP, until=settled)
-            except ExchangeUnavailable:
-                continue
-            if untold:
-                log.warning("user_stream_silent", exchange=self._client.name, fills=untold)
-                await self._client.drop_streams()
-            else:
-                self._sound_at = settled
+                await self._client.read(call, lane=Lane.BOOKS)
+            except (Unavailable, Throttled) as error:
+                log.warning("user_stream_not_renewed", exchange=self._client.name, reason=str(error))
+
+    async def _probe(self) -> None:
+        """After a while, ask for what the stream should have told; a stream that told less is opened anew."""
+        await self._clock.sleep(self._habits.probe_seconds)
+        if not self.up:
+            return
+        settled = self._clock.now() - round(self._habits.settling_seconds * 1000)
+        untold = await self._catch_up(self._sound_at - OVERLAP, until=settled)
+        if untold:
+            log.warning("user_stream_silent", exchange=self._client.name, fills=untold)
+            await self._client.drop_streams()
+        else:
+            self._sound_at = settled
 
     # -- asking
 
@@ -167,6 +180,8 @@ class UserStream:
             await self._ask()
         except ExchangeUnavailable as error:
             log.warning("own_orders_unknown", exchange=self._client.name, reason=str(error))
+        except Exception:
+            log.exception("own_orders_broke_off", exchange=self._client.name)
 
     async def _ask(self) -> None:
         """Ask for fills, and for orders that no longer rest."""
@@ -216,6 +231,10 @@ class UserStream:
             identity = f"{self._client.name}-{self._client.kind.value}-{moved.asset}-{moved.at}-{moved.amount}"
             told = BalanceMoved(at=moved.at, id=identity, mode=self._mode, asset=moved.asset, amount=moved.amount)
             self._emit(told)
+        forced = self._client.quirks.forced
+        if forced is not None and forced(event):
+            # Not all of it is told as trades.
+            self._emit(StreamRestored(mode=self._mode))
 
     def _take(self, what: str, gathered: Any) -> None:
         if gathered:

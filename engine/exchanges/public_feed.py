@@ -75,11 +75,11 @@ class PublicFeed:
     async def markets(self) -> dict[str, Market]:
         """Return the active markets by symbol."""
         listed = await self.client.read("load_markets", True, name="fetch_markets")
-        return {
-            symbol: to_market(self.client, market, self._fees)
-            for symbol, market in listed.items()
-            if tradable(market, self.client.kind)
-        }
+        return {symbol: self.market(symbol) for symbol, market in listed.items() if tradable(market, self.client.kind)}
+
+    def market(self, symbol: str) -> Market:
+        """Return a market that was listed when that was asked last, active or not."""
+        return to_market(self.client, self.client.ccxt.markets[symbol], self._fees)
 
     async def server_time(self) -> Millis:
         """Ask the exchange what time it is."""

@@ -21,6 +21,10 @@ Params = Mapping[str, Any]
 Weight = int | Callable[..., int]
 """What a call costs: a number, or a function of the call's arguments."""
 
+Renewal = tuple[str, float]
+"""The ccxt method that keeps a user stream alive, and after how many seconds to call it again: less than half of what
+the stream is granted, so that one call may fail."""
+
 
 class KeyRights(msgspec.Struct, frozen=True, kw_only=True):
     """What an API key may do. None: the exchange does not tell."""
@@ -123,6 +127,10 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     """How many messages a connection of streams is sent, such as subscriptions; None: any number. Somewhat less than
     the exchange takes, for pings count there too and the network may let messages catch up with others."""
 
+    # -- the user stream
+    renewal: Renewal | None = None
+    """What keeps it alive; None: nothing has to, or ccxt sees to it."""
+
     # -- market data
     tickers: str = ""
     """The ccxt method of the exchange's own endpoint behind ``fetch_tickers``: its thousands of rows are read some at a
@@ -219,6 +227,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     money_moved: Callable[[Mapping[str, Any]], list[Moved]] | None = None
     """Finds in an event of a user stream what came into the account or left it by other ways than trading."""
 
+    forced: Callable[[Mapping[str, Any]], bool] | None = None
+    """Tells from an event of a user stream whether the exchange itself ends a position, as by liquidation."""
     key_rights: Callable[[Any], Awaitable[KeyRights]] | None = None
     """Asks what the key of a ccxt object may do."""
     shared_margin: Callable[[Any], Awaitable[bool]] | None = None

@@ -158,6 +158,19 @@ def _money_moved(event: Mapping[str, Any]) -> list[Moved]:
             return []
 
 
+_OF_THE_EXCHANGE = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
+_LIQUIDATED = "5"
+
+
+def _forced(event: Mapping[str, Any]) -> bool:
+    match event:
+        case {"e": "ORDER_TRADE_UPDATE", "o": {"c": name, "x": execution} as order}:
+            ours_ended = order.get("er") == _LIQUIDATED
+            return execution == "CALCULATED" or ours_ended or str(name).startswith(_OF_THE_EXCHANGE)
+        case _:
+            return False
+
+
 def _best(message: Mapping[str, Any]) -> Best | None:
     # Spot sends them without a name of the event.
     if message.get("e", "bookTicker") == "bookTicker" and "b" in message and "a" in message and "u" in message:
@@ -268,6 +281,7 @@ QUIRKS = Quirks(
     bar=_bar,
     trades_numbered=True,
     money_moved=_money_moved,
+    forced=_forced,
     stream_ends=frozenset({"eventStreamTerminated", "listenKeyExpired"}),
     key_rights=_key_rights,
     shared_margin=_shared_margin,
@@ -286,6 +300,7 @@ QUIRKS = Quirks(
             "fetch_open_orders": 6,
             "fetch_orders": 20,
             "fetch_my_trades": 20,
+            "watch_orders": 4,
             "fetch_trading_fee": 20,
             "fetch_ohlcv": 2,
             "fetch_ticker": 2,
@@ -349,7 +364,10 @@ QUIRKS = Quirks(
             "fetchMarkets": {"types": ["linear"]},
             "fetchTradesMethod": "fapiPublicGetTrades",
             "watchPositions": {"fetchPositionsSnapshot": False, "awaitPositionsSnapshot": False},
+            # ccxt renews the key of a user stream only once, and past our budget. No connection lasts longer than this.
+            "listenKeyRefreshRate": _DAY,
         },
+        renewal=("fapiprivate_put_listenkey", 1_500),
         # The sandbox of the futures is closed; demo trading took its place.
         testnet="enable_demo_trading",
         wallet="linear",

@@ -16,7 +16,7 @@ from data.values import Mode
 from engine.accounts.reconcile import LASTING, reconcile
 from engine.accounts.upkeep import hold_alive, reconcile_all
 from engine.clock import ManualClock
-from engine.exchanges.base import Rejected, Submitted
+from engine.exchanges.base import MarketUnknown, Rejected, Submitted
 from engine.risk import Approved
 from engine.views import BotStatus
 from tests.engine.fake_exchange import NOW, PERPETUAL, FakeExchange
@@ -140,6 +140,18 @@ async def test_a_stop_that_vanished_from_the_exchange_is_placed_again() -> None:
         assert (await compared(live)).foreign_orders == ()
 
 
+class Delisted(FakeExchange):
+    """No longer lists one market."""
+
+    gone = "AAA/AAA:AAA"
+
+    async def hold_alive(self, symbol: str, seconds: int) -> None:
+        """Note the sign of life."""
+        if symbol == self.gone:
+            raise MarketUnknown(symbol)
+        await super().hold_alive(symbol, seconds)
+
+
 async def test_countdowns_are_held_off_while_perpetuals_are_traded_and_ended_after() -> None:
     async with perpetual() as live:
         live.runner.account(Mode.SHADOW).opened = False
@@ -152,6 +164,19 @@ async def test_countdowns_are_held_off_while_perpetuals_are_traded_and_ended_aft
         for _ in range(2):
             await hold_alive(live.runner, 60)
         assert live.exchange.alive == [(SYMBOL, 60), (SYMBOL, 0)]
+
+
+async def test_a_market_that_is_gone_keeps_no_other_from_its_sign_of_life() -> None:
+    clock = ManualClock(NOW)
+    exchange = Delisted(clock, traded=PERPETUAL)
+    async with living(exchange=exchange, clock=clock) as live:
+        await live.start_bot()
+        await live.settle()
+        account = live.runner.account(Mode.SHADOW)
+        account.held_alive.add(exchange.gone)
+        await hold_alive(live.runner, 60)
+        assert exchange.alive == [(SYMBOL, 60)]
+        assert account.held_alive == {SYMBOL}
 
 
 async def test_a_stop_that_was_rejected_is_asked_for_again_at_every_round() -> None:

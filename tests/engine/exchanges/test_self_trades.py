@@ -97,3 +97,13 @@ async def test_a_stop_whose_price_is_passed_would_take(perpetual: Perpetual) -> 
     answer = await perpetual.exchange.submit(stop(perpetual.symbol, "120"))
     assert isinstance(answer, Rejected)
     assert answer.reason is RejectReason.WOULD_TAKE
+
+
+async def test_a_trade_with_an_order_that_the_owner_placed_by_hand_is_told_when_asked_for(venue: LiveVenue) -> None:
+    bid = await venue.near(Side.BUY)
+    assert isinstance(await venue.exchange.submit(venue.order(OTHER_BOT, Side.BUY, bid, "1")), Accepted)
+    venue.move(venue.symbol, bid - 1, bid + Decimal("0.01"))
+    account = venue.server.spot if isinstance(venue, Spot) else venue.server.usdm
+    account.place_foreign("BTCUSDT", "SELL", "1", str(bid))
+    told = await venue.exchange.fills(venue.symbol, 0)
+    assert {(fill.client_id == OTHER_BOT, fill.side) for fill in told} == {(True, Side.BUY), (False, Side.SELL)}
