@@ -6,6 +6,7 @@ A gap is told as asset, expected, found and short, and pauses the bots of the ma
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from data.market import Market, MarketKind
 from data.values import ZERO, plain
 from engine.accounts.account import Account
 from engine.accounts.recovery import recover_fills, traders
-from engine.exchanges.base import NotPossible, Position
+from engine.exchanges.base import MarketUnknown, NotPossible, Position
 from engine.runner import Runner
 from engine.state import Bot
 
@@ -141,7 +142,8 @@ async def _compare(
         if earlier is not None:
             continue
         for symbol in sorted({bot.market.symbol for bot in bots}):
-            await recover_fills(runner, account, symbol)
+            with suppress(MarketUnknown):  # one that is gone must not keep the others of its asset from a comparison
+                await recover_fills(runner, account, symbol)
         await runner.settled()
         if fills == sum(bot.books.fills for bot in bots):
             told = {"expected": holding.expected, "found": holding.found, "short": short}

@@ -79,6 +79,9 @@ async def _compare(runner: Runner, account: Account, symbols: Sequence[str]) -> 
         try:
             await runner.refresh([symbol], account.mode)
             reports.append(await reconcile(runner, symbol, account.mode, since))
+        except MarketUnknown:
+            # It went since it was looked for.
+            log.error("market_not_listed", symbol=symbol, account=account.name)
         except ExchangeUnavailable as error:
             log.warning("market_not_compared", symbol=symbol, account=account.name, reason=str(error))
             silent.append(error)

@@ -110,6 +110,8 @@ class Branch:
             return known[1]
         await self._look(_FACTS_KEPT if self.trades(symbol) else _HALT_KEPT)
         market = self._listed(symbol)
+        if known is not None and not self.trades(symbol):
+            return known[1]  # an exchange may tell no more of a market that is halted
         fees = await self._fees(market)
         market = msgspec.structs.replace(market, fees=fees, tiers=await self._tiers_of(symbol))
         self._facts[symbol] = (self._clock.now(), market)

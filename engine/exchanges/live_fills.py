@@ -43,7 +43,7 @@ class LiveFills:
         """Ask through ``client``; ``feed`` tells the price of a third asset that a fee is paid in."""
         self._client, self._orders, self._markets = client, orders, markets
         self._values: OrderedDict[tuple[str, str], Decimal] = OrderedDict()
-        self._prices = FeePrices(feed)
+        self._feed, self._prices = feed, FeePrices(feed)
 
     async def close(self) -> None:
         """Ask for no more prices."""
@@ -76,7 +76,8 @@ class LiveFills:
                 return found
             last = page[-1]
             if part.trades_from:
-                page = await self._page(symbol, None, {part.trades_from: int(last["id"]) + 1})
+                # The last one again: the other side of it may be the account's, too.
+                page = await self._page(symbol, None, {part.trades_from: int(last["id"])})
             else:
                 known, at = {(trade["id"], trade["order"]) for trade in found}, int(last["timestamp"])
                 page = await self._page(symbol, at, {})
@@ -93,7 +94,10 @@ class LiveFills:
 
     async def _fill(self, trade: Mapping[str, Any], client_id: str) -> Fill:
         symbol, price = str(trade["symbol"]), decimal(trade["price"])
-        quantity = decimal(trade["amount"]) * contract_size(self._client.ccxt.markets.get(symbol, {}))
+        listed = self._client.ccxt.markets.get(symbol)
+        if listed is None:
+            raise MarketUnknown(symbol)
+        quantity = decimal(trade["amount"]) * contract_size(listed)
         charged = trade.get("fee") or {}
         fee, asset = decimal(charged.get("cost")), str(charged.get("currency") or "")
         identity, at = str(trade["id"]), int(trade["timestamp"])
@@ -118,9 +122,8 @@ class LiveFills:
 
         A price of another time, or else the rate that the account pays, is nearer to the truth than nothing.
         """
-        market = self._markets.get(key[0])
-        if market is None:
-            raise MarketUnknown(key[0])
+        # One that has been halted since before the start was not among those to choose from.
+        market = self._markets.get(key[0]) or self._feed.market(key[0])
         if not fee or asset == market.quote:
             return fee
         if asset == market.base:

@@ -11,7 +11,8 @@ import msgspec
 from data.events import PauseBot, ResumeBot, StartBot, StopBot
 from data.journal import Journal
 from data.market import Market, Ticker
-from data.orders import RefusalCode
+from data.orders import Fill, RefusalCode
+from data.values import Millis
 from engine.accounts.upkeep import reconcile_all
 from engine.clock import ManualClock
 from engine.core import Engine
@@ -136,6 +137,39 @@ async def test_a_market_that_is_gone_before_its_list_is_renewed_ends_no_comparis
         exchange.faded = True
         (report,) = await reconcile_all(live.runner)
         assert report.symbol == SYMBOL
+
+
+class HalfGone(SimulatedExchange):
+    """Drops one of its markets after telling that it lists it."""
+
+    gone = ""
+
+    async def fills(self, symbol: str, since: Millis) -> Sequence[Fill]:
+        """Return own executions on a market that is still there."""
+        if symbol == self.gone:
+            raise MarketUnknown(symbol)
+        return await super().fills(symbol, since)
+
+
+async def test_a_market_that_goes_during_a_comparison_keeps_no_other_from_being_compared() -> None:
+    clock, journal = ManualClock(NOW), Journal.in_memory()
+    exchange = HalfGone(clock=clock, balances={"USDT": D(10_000)}, seed=1)
+    runner = Runner(load_engine(journal, LIMITS), journal, [exchange], clock)
+    await runner.start("t")
+    try:
+        await runner.connect()
+        first, second = sorted(market.symbol for market in await exchange.markets() if not market.perpetual)[:2]
+        for symbol in (first, second):
+            await runner.watch(symbol)
+            last, market = (await exchange.ticker(symbol)).last, await exchange.market(symbol)
+            spec = msgspec.structs.replace(SPEC, symbol=symbol, lower=last * D("0.8"), upper=last * D("1.2"))
+            assert not (await runner.ask(StartBot(at=NOW, by="t", spec=spec, market=market))).problem
+        exchange.gone = first
+        reports = await reconcile_all(runner)
+        assert [report.symbol for report in reports] == [second]
+        assert runner.first.connected
+    finally:
+        await runner.stop()
 
 
 class HalfSilent(SimulatedExchange):

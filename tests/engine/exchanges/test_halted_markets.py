@@ -75,6 +75,15 @@ async def test_a_market_halted_since_before_the_start_is_known(venue: LiveVenue)
     assert await venue.exchange.open_orders(venue.symbol) == []
 
 
+async def test_what_fills_on_a_market_halted_since_before_the_start_is_told(venue: LiveVenue) -> None:
+    await rest(venue)
+    venue.market.spec.status = "BREAK"
+    await venue.restart()
+    venue.market.spec.status = "TRADING"
+    await venue.through(RESTING)
+    assert [each.client_id for each in await venue.exchange.fills(venue.symbol, 0)] == [RESTING]
+
+
 async def test_a_market_that_is_listed_later_is_found_and_one_that_is_gone_is_not(venue: LiveVenue) -> None:
     venue.market.spec.listed = False
     await look(venue)
