@@ -53,6 +53,8 @@ class Account:
         """Up to when funding is known from answers, by symbol."""
         self.held_alive: set[str] = set()
         """Markets on which a countdown of the exchange runs."""
+        self.unanswered = False
+        """Whether the last comparison missed a market that did not answer."""
         self.differs_since: dict[str, tuple[dict[str, str], Millis]] = {}
         """By symbol: how what is held differs from the books, and when that was first found."""
         self.vain_looks: dict[str, int] = {}

@@ -36,7 +36,7 @@ async def attend(runner: Runner, account: Account) -> None:
         await account.interrupted.wait()
         account.interrupted.clear()
         reached = await _reach(runner, account) is not None
-        if reached and not differs_anew(account, runner.clock.now()):
+        if reached and not account.unanswered and not differs_anew(account, runner.clock.now()):
             pause = FIRST_PAUSE
         else:
             pause = await _pause(runner, pause)

@@ -76,8 +76,8 @@ async def _compare(runner: Runner, account: Account, symbols: Sequence[str]) -> 
         log.warning("funding_not_compared", account=account.name, reason=str(error))
         silent.append(error)
     for symbol in symbols:
+        await _price(runner, account, symbol)
         try:
-            await runner.refresh([symbol], account.mode)
             reports.append(await reconcile(runner, symbol, account.mode, since))
         except MarketUnknown:
             # It went since it was looked for.
@@ -87,11 +87,20 @@ async def _compare(runner: Runner, account: Account, symbols: Sequence[str]) -> 
             silent.append(error)
             # A difference that nobody looked at in between may be another one of the same size.
             account.differs_since.pop(symbol, None)
+    account.unanswered = bool(silent)
     if silent:
         account.interrupted.set()
         if not reports:
             raise silent[0]
     return tuple(reports)
+
+
+async def _price(runner: Runner, account: Account, symbol: str) -> None:
+    try:
+        await runner.refresh([symbol], account.mode)
+    except ExchangeUnavailable as error:
+        # Nothing may be placed without a price, as on a halted market that nobody bids on; its books are kept.
+        log.warning("market_not_priced", symbol=symbol, account=account.name, reason=str(error))
 
 
 def _nudge(runner: Runner, account: Account) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -22,6 +23,7 @@ from engine.recording import rebuild
 from engine.runner import Runner, load_engine
 from engine.state import freeze
 from engine.views import BotStatus
+from tests.engine.accounts.test_connection import attended
 from tests.engine.fake_exchange import NOW, SPEC, SYMBOL, FakeExchange
 from tests.engine.live import LIMITS, Live, living
 
@@ -139,6 +141,25 @@ async def test_a_market_that_is_gone_before_its_list_is_renewed_ends_no_comparis
         assert report.symbol == SYMBOL
 
 
+@asynccontextmanager
+async def two_bots(exchange: SimulatedExchange, clock: ManualClock) -> AsyncIterator[tuple[Runner, str, str]]:
+    """Run bots on two markets of a simulated account, and name these."""
+    journal = Journal.in_memory()
+    runner = Runner(load_engine(journal, LIMITS), journal, [exchange], clock)
+    await runner.start("t")
+    try:
+        await runner.connect()
+        first, second = sorted(market.symbol for market in await exchange.markets() if not market.perpetual)[:2]
+        for symbol in (first, second):
+            await runner.watch(symbol)
+            last, market = (await exchange.ticker(symbol)).last, await exchange.market(symbol)
+            spec = msgspec.structs.replace(SPEC, symbol=symbol, lower=last * D("0.8"), upper=last * D("1.2"))
+            assert not (await runner.ask(StartBot(at=NOW, by="t", spec=spec, market=market))).problem
+        yield runner, first, second
+    finally:
+        await runner.stop()
+
+
 class HalfGone(SimulatedExchange):
     """Drops one of its markets after telling that it lists it."""
 
@@ -152,55 +173,75 @@ class HalfGone(SimulatedExchange):
 
 
 async def test_a_market_that_goes_during_a_comparison_keeps_no_other_from_being_compared() -> None:
-    clock, journal = ManualClock(NOW), Journal.in_memory()
+    clock = ManualClock(NOW)
     exchange = HalfGone(clock=clock, balances={"USDT": D(10_000)}, seed=1)
-    runner = Runner(load_engine(journal, LIMITS), journal, [exchange], clock)
-    await runner.start("t")
-    try:
-        await runner.connect()
-        first, second = sorted(market.symbol for market in await exchange.markets() if not market.perpetual)[:2]
-        for symbol in (first, second):
-            await runner.watch(symbol)
-            last, market = (await exchange.ticker(symbol)).last, await exchange.market(symbol)
-            spec = msgspec.structs.replace(SPEC, symbol=symbol, lower=last * D("0.8"), upper=last * D("1.2"))
-            assert not (await runner.ask(StartBot(at=NOW, by="t", spec=spec, market=market))).problem
+    async with two_bots(exchange, clock) as (runner, first, second):
         exchange.gone = first
         reports = await reconcile_all(runner)
         assert [report.symbol for report in reports] == [second]
         assert runner.first.connected
-    finally:
-        await runner.stop()
 
 
 class HalfSilent(SimulatedExchange):
     """Answers nothing about one of its markets."""
 
     silent = ""
+    asked = 0
 
     async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
         """Return what rests, unless asked about the silent market."""
+        self.asked += 1
         if symbol == self.silent:
             raise ExchangeUnavailable("that symbol cannot be answered for")
         return await super().open_orders(symbol)
 
 
 async def test_a_market_that_does_not_answer_keeps_no_other_from_being_compared() -> None:
-    clock, journal = ManualClock(NOW), Journal.in_memory()
+    clock = ManualClock(NOW)
     exchange = HalfSilent(clock=clock, balances={"USDT": D(10_000)}, seed=1)
-    runner = Runner(load_engine(journal, LIMITS), journal, [exchange], clock)
-    await runner.start("t")
-    try:
-        await runner.connect()
-        first, second = sorted(market.symbol for market in await exchange.markets() if not market.perpetual)[:2]
-        for symbol in (first, second):
-            await runner.watch(symbol)
-            last, market = (await exchange.ticker(symbol)).last, await exchange.market(symbol)
-            spec = msgspec.structs.replace(SPEC, symbol=symbol, lower=last * D("0.8"), upper=last * D("1.2"))
-            assert not (await runner.ask(StartBot(at=NOW, by="t", spec=spec, market=market))).problem
+    async with two_bots(exchange, clock) as (runner, first, second):
         exchange.silent = first
         reports = await reconcile_all(runner)
         assert [report.symbol for report in reports] == [second]
         assert runner.first.connected
         assert runner.first.interrupted.is_set(), "the silent market is looked at again soon"
-    finally:
-        await runner.stop()
+
+
+async def test_a_market_that_does_not_answer_is_asked_about_ever_more_slowly() -> None:
+    clock = ManualClock(NOW)
+    exchange = HalfSilent(clock=clock, balances={"USDT": D(10_000)}, seed=1)
+    async with two_bots(exchange, clock) as (runner, first, _), attended(runner):
+        exchange.silent, exchange.asked = first, 0
+        runner.first.interrupted.set()
+        for _ in range(180):
+            clock.advance(1_000)
+            for _ in range(20):
+                await asyncio.sleep(0)
+        assert 8 < exchange.asked < 30, "each comparison asks about both markets"
+
+
+class Unpriced(FakeExchange):
+    """Tells no price, as of a halted market that nobody bids on."""
+
+    quoting = True
+
+    async def ticker(self, symbol: str) -> Ticker:
+        """Return the price while there is one."""
+        if not self.quoting:
+            raise ExchangeUnavailable(f"{symbol} has no bid or no ask")
+        return await super().ticker(symbol)
+
+
+async def test_the_books_of_a_market_without_a_price_are_compared() -> None:
+    clock = ManualClock(NOW)
+    exchange = Unpriced(clock)
+    async with living(exchange=exchange, clock=clock) as live:
+        await live.start_bot()
+        await live.settle()
+        exchange.quoting = False
+        exchange.deaf = True
+        exchange.price(D(93))
+        (report,) = await reconcile_all(live.runner)
+        assert report.symbol == SYMBOL
+        assert live.bot.books.fills == 4
+        assert live.runner.first.connected
