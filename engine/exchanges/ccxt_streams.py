@@ -157,11 +157,22 @@ def _exact(told: Any, key: Any, default: Any = None) -> Any:
 
 
 def _prepared(client: Streams, socket: Any) -> Any:
-    """Return a connection whose promises complain to nobody, and whose messages are kept apart in time."""
+    """Return a connection that outlives what it cannot read, whose promises complain to nobody, and whose messages are
+    kept apart in time.
+    """
     socket.future = partial(_promised, socket)
+    socket.handle_text_or_binary_message = partial(_decoded, client, socket)
     if client.part.messages_per_second is not None and "send" not in vars(socket):
         socket.send = partial(_paced, client, socket, Spacing(client.clock, client.part.messages_per_second))
     return socket
+
+
+def _decoded(client: Streams, socket: Any, data: object) -> None:
+    try:
+        type(socket).handle_text_or_binary_message(socket, data)
+    except Exception as error:
+        # No JSON, such as half a message: it would end ccxt's receiving while the connection stays open.
+        socket.reject(client.broken(error))
 
 
 async def _paced(client: Streams, socket: Any, spacing: Spacing, message: object) -> None:

@@ -187,3 +187,16 @@ async def test_prices_are_asked_for_although_comparing_the_books_takes_all_its_s
         await venue.inbox.until(lambda: told(venue)[-1].at > before + 1_000 or None)
         assert not compared.done()
         compared.cancel()
+
+
+async def test_half_a_message_ends_a_stream_at_once_and_not_when_its_silence_is_noticed(
+    perpetual: CalmPerpetual,
+) -> None:
+    await followed(perpetual)
+    perpetual.server.faults.add("garble", "btcusdt@bookTicker")
+    perpetual.move(perpetual.symbol, D(90), D(91))
+    async with asyncio.timeout(15):  # pings find it out after half a minute
+        await perpetual.inbox.until(lambda: told(perpetual)[-1].bid == 90 or None)
+    await perpetual.streams.subscribed("btcusdt@bookTicker")
+    perpetual.move(perpetual.symbol, D(80), D(81))
+    await perpetual.inbox.until(lambda: told(perpetual)[-1].bid == 80 or None)
