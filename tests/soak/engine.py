@@ -18,8 +18,10 @@ from config.logs import set_up_logs
 from config.secrets import load_secrets
 from data.events import StartBot
 from data.orders import OrderStatus
+from engine import state
 from engine.accounts.upkeep import reconcile_all
 from engine.clock import SystemClock
+from engine.exchanges import live_fills, own_orders
 from engine.exchanges.base import ExchangeUnavailable
 from engine.outcome import Outcome
 from engine.views import BotStatus
@@ -49,6 +51,15 @@ class Done(msgspec.Struct, frozen=True):
     """The word was obeyed."""
 
     seconds: float
+
+
+def forget_soon() -> None:
+    """Bound what is remembered of past orders to what a few minutes fill. Whatever grows after that is no memory that
+    fills up, which takes half an hour as it is, but a leak.
+    """
+    state.KEEP_FINISHED = 512
+    own_orders._REMEMBERED, own_orders._NAMED = 128, 2_048
+    live_fills._REMEMBERED = 128
 
 
 async def live(home: Path, bots: int) -> None:
@@ -138,4 +149,6 @@ def _sample(app: App) -> Sample:
 
 
 if __name__ == "__main__":
+    if sys.argv[3:] == ["short"]:
+        forget_soon()
     asyncio.run(live(Path(sys.argv[1]), int(sys.argv[2])))

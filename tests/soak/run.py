@@ -36,6 +36,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     weather_seconds: float
     """Between two things that happen to everybody, on average."""
     seed: int = 1
+    short_memory: bool = False
+    """Whether the engine forgets past orders so soon that only a leak can grow."""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +119,8 @@ class Soak:
         # JSON is YAML.
         (self._home / "config.yaml").write_bytes(msgspec.json.encode(settings))
         own = {"PATH": os.environ["PATH"], "BINANCE_TESTNET_API_KEY": KEY, "BINANCE_TESTNET_API_SECRET": SECRET}
-        command = (sys.executable, "-m", "tests.soak.engine", str(self._home), str(self._plan.bots))
+        memory = "short" if self._plan.short_memory else "whole"
+        command = (sys.executable, "-m", "tests.soak.engine", str(self._home), str(self._plan.bots), memory)
         with (self._home / "stderr.txt").open("wb") as stderr:
             self._process = await asyncio.create_subprocess_exec(
                 *command,
@@ -179,6 +182,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--bots", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--short-memory", action="store_true", help="forget past orders soon: what grows then leaks")
     parser.add_argument("--home", type=Path, help="keep what the engine writes there")
     given = parser.parse_args(arguments)
     plan = Plan(
@@ -188,6 +192,7 @@ def main(arguments: Sequence[str]) -> int:
         reconcile_seconds=60,
         weather_seconds=60,
         seed=given.seed,
+        short_memory=given.short_memory,
     )
     console = Console(width=None if sys.stdout.isatty() else 160)
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
