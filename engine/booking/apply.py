@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import assert_never
 
+import msgspec
+
 from data.advice import Advice, MarketProposed, OrdersAdvised, TradingState, TradingStateAdvised
 from data.decisions import Input, Rule
 from data.events import (
@@ -189,6 +191,8 @@ def _absent(state: EngineState, order: Order, at: Millis) -> Change:
             bot.stop(StopReason.FAILED_START, sell=False)
             inputs = [Input("quoted at", plain(order.draft.price)), Input("price now", now)]
             return Change(bot=bot, order=order, rule=Rule.STOP_BOT, inputs=inputs)
+    if never_seen and order.draft.purpose is Purpose.CLOSE and not _cut_down(bot, order):
+        return _cancelled(state, order, OrderStatus.CANCELLED, at)
     if never_seen and order.filled == ZERO and bot.status in (BotStatus.RUNNING, BotStatus.STARTING):
         order.status = OrderStatus.INTENDED
         return Change(order=order, rule=Rule.RETRY_SAME_ID, resend=True)
@@ -196,6 +200,22 @@ def _absent(state: EngineState, order: Order, at: Millis) -> Change:
         order.status = OrderStatus.INTENDED
         return Change(order=order, rule=Rule.RETRY_SAME_ID, resend=True)
     return _cancelled(state, order, OrderStatus.CANCELLED, at)
+
+
+def _cut_down(bot: Bot, order: Order) -> bool:
+    """Make a closing sale on spot no larger than what the bot holds, and return whether enough is left to be sold.
+
+    Another sale may have come to light since it was drafted; what is beyond would be somebody else's.
+    """
+    draft = order.draft
+    if bot.market.perpetual or draft.side is Side.BUY:
+        return True
+    most = bot.closable(draft.price)
+    excess = order.remaining - most
+    if excess > ZERO and most > ZERO:
+        bot.rest(draft, -excess)
+        order.draft = msgspec.structs.replace(draft, quantity=draft.quantity - excess)
+    return most > ZERO
 
 
 def _worse(state: EngineState, order: Order) -> str | None:

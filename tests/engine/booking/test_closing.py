@@ -10,9 +10,11 @@ import pytest
 from data.decisions import Rule
 from data.events import (
     Event,
+    OrderAbsent,
     OrderAccepted,
     OrderCancelled,
     OrderRejected,
+    OrderUnknown,
     Reconciled,
     RejectReason,
     StopBot,
@@ -21,7 +23,7 @@ from data.events import (
 from data.grids import Direction
 from data.market import Ticker
 from data.orders import Draft, Purpose
-from data.values import ZERO
+from data.values import ZERO, Side
 from engine.outcome import Outcome
 from engine.state import PAUSES, freeze, thaw
 from engine.views import BotStatus
@@ -201,3 +203,15 @@ def test_a_rejection_as_older_versions_wrote_it_says_nothing_about_balances() ->
     old = b'{"type":"OrderRejected","at":1,"client_id":"a","reason":"insufficient_balance","message":"m"}'
     event = msgspec.json.decode(old, type=OrderRejected)
     assert event.available is None
+
+
+def test_a_closing_sale_that_is_denied_leaves_again_for_no_more_than_the_bot_still_holds() -> None:
+    desk = Stopping()
+    sold = next(each.order.draft for each in desk.engine.state.finished.values() if each.order.draft.side is Side.SELL)
+    before = desk.closing
+    desk.step(OrderUnknown(at=NOW, client_id=before.client_id))
+    desk.fill(sold)
+    (again,) = desk.step(OrderAbsent(at=NOW, client_id=before.client_id)).approved
+    assert again.draft.client_id == before.client_id
+    assert again.draft.quantity <= desk.bot.books.base < before.quantity
+    assert desk.bot.offered == again.draft.quantity == desk.closing.quantity
